@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+# layerseal: one archive (everything but main.c), one program, tests that link the archive.
+#   make                build/layerseal            V=1 shows commands, DEVELOPER=1 adds -Werror
+#   make check          unit tests, fuzz corpora, command-line tests
+#   make check-asan     the same under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make attacks benign the corpora on real podman stores (root; see tests/README.md)
+#   make lint bench fuzz install uninstall clean
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+VARIANT ?= release
+B := build/$(VARIANT)
+
+PKGS := libgcrypt lmdb libxxhash jansson zlib libarchive
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wformat=2 -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wconversion \
+	-Wno-sign-conversion -Wimplicit-fallthrough -Wnull-dereference -Wdate-time
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-aliasing \
+	-fno-strict-overflow -fno-common
+ifeq ($(VARIANT),asan)
+  SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  HARDEN += -O1
+else
+  HARDEN += -D_FORTIFY_SOURCE=2
+endif
+ifdef DEVELOPER
+  WARN += -Werror
+endif
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DLAYERSEAL_VERSION='"$(VERSION)"' -Isrc -pthread \
+	$(CFLAGS) $(WARN) $(HARDEN) $(SAN) $(shell pkg-config --cflags $(PKGS))
+ALL_LDFLAGS = $(LDFLAGS) $(SAN) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
+LIBS = $(shell pkg-config --libs $(PKGS))
+
+Q := $(if $(V),,@)
+LIB_SRC := $(sort $(filter-out src/cli/main.c,$(wildcard src/*/*.c)))
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
+UNIT := $(sort $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c)))
+FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+MAN := $(sort $(wildcard man/*.[1-8]))
+
+all: $B/layerseal
+	$(Q)ln -sf $(VARIANT)/layerseal build/layerseal
+
+$B/layerseal: $B/src/cli/main.o $B/liblayerseal.a
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/liblayerseal.a: $(LIB_OBJ)
+	@echo "  AR   $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/unit/%: $B/tests/unit/%.o $B/liblayerseal.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# Without libFuzzer: a driver replays the corpus, with any compiler.
+$B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/standalone.o $B/liblayerseal.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+check: check-unit check-fuzz check-cli
+
+check-unit: $(UNIT)
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' -j2 $(UNIT)
+
+check-fuzz: $(FUZZ:%=$B/fuzz/%)
+	$(Q)scripts/replay-corpora $B/fuzz
+
+check-cli: $B/layerseal
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) prove -j2 $(sort $(wildcard tests/cli/*.t))
+
+check-asan:
+	$(Q)$(MAKE) VARIANT=asan check
+
+attacks benign: $B/layerseal
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/$@/run
+
+# libFuzzer binaries (clang); run them for as long as you like: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)scripts/fuzz $(FUZZ_SECONDS) $(FUZZ)
+
+bench: $B/layerseal
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/run
+
+lint:
+	$(Q)scripts/lint
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $B/layerseal $(DESTDIR)$(PREFIX)/bin/layerseal
+	for m in $(MAN); do d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; \
+		install -d $$d && install -m 644 $$m $$d/; done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/layerseal
+	for m in $(MAN); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+
+clean:
+	rm -rf build
+
+-include $(LIB_OBJ:.o=.d) $B/src/cli/main.d $(wildcard $B/tests/*/*.d)
+.PHONY: all check check-unit check-fuzz check-cli check-asan attacks benign fuzz bench lint install \
+	uninstall clean
+.SECONDARY:

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fs.h: opening and reading what somebody else may be rearranging meanwhile. Everything is
+ * relative to a directory descriptor and resolved with openat2(2): no symbolic link is ever
+ * followed, no step leaves the directory. Special files never block: they are refused.
+ */
+#ifndef BASE_FS_H
+#define BASE_FS_H
+
+#include <sys/stat.h>
+
+#include "base/buf.h"
+
+/* Absolute or cwd-relative path of a directory, links resolved: only for paths an administrator gave. */
+MUSTUSE int fs_open_root(const char *path, int *out_fd, struct err *e);
+
+/*
+ * openat2(dirfd, path, flags | O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+ * RESOLVE_NO_MAGICLINKS). ENOENT (and only that) gives ERR_NOT_FOUND, all else ERR_IO.
+ */
+MUSTUSE int fs_open(int dirfd, const char *path, int flags, int *out_fd, struct err *e);
+MUSTUSE int fs_open_dir(int dirfd, const char *path, int *out_fd, struct err *e);
+
+/*
+ * A whole regular file of at most `max` bytes, appended to `out`. It is opened O_NONBLOCK and
+ * must be a regular file; size, mtime and ctime must be the same before and after
+ * (ERR_CHANGED after 3 tries). `st` may be NULL.
+ */
+MUSTUSE int fs_read_file(int dirfd, const char *path, size_t max, struct buf *out,
+    struct stat *st, struct err *e);
+
+/* readlinkat into a fresh string of at most PATH_MAX - 1 bytes. */
+MUSTUSE int fs_readlink(int dirfd, const char *path, char **out, struct err *e);
+
+/* Names in a directory without "." and "..", sorted bytewise. */
+struct fs_names {
+	char **v;
+	size_t n;
+};
+MUSTUSE int fs_list(
+    int dirfd, const char *path, size_t max_names, struct fs_names *out, struct err *e);
+void fs_names_release(struct fs_names *names);
+#define CLEANUP_NAMES CLEANUP(fs_names_release)
+
+MUSTUSE int fs_write_all(int fd, const void *data, size_t len, struct err *e);
+/* Write to a temporary name, fsync, rename over `name`, fsync the directory. */
+MUSTUSE int fs_replace(int dirfd, const char *name, const void *data, size_t len,
+    mode_t mode, struct err *e);
+/* As fs_replace, but fails (ERR_REFUSED) if `name` exists already. */
+MUSTUSE int fs_create(int dirfd, const char *name, const void *data, size_t len,
+    mode_t mode, struct err *e);
+
+#endif

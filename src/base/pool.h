@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool.h: worker threads over one stack of tasks. The newest task runs first, so a walk that
+ * submits its subdirectories goes depth first and the stack stays short. Tasks may submit tasks.
+ */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include "base/base.h"
+
+struct pool;
+
+typedef void pool_fn(void *arg);
+
+/* threads == 0: one per online processor. The caller's thread does not work until pool_wait(). */
+struct pool *pool_new(unsigned threads);
+void pool_submit(struct pool *p, pool_fn *fn, void *arg);
+/* Returns when no task is left or running; the calling thread helps. */
+void pool_wait(struct pool *p);
+void pool_free(struct pool *p); /* waits first; NULL is fine */
+
+unsigned pool_online_cpus(void);
+
+#endif

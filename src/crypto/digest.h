@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * digest.h: SHA-256 (libgcrypt), the fs-verity file digest built from it, and the keyed
+ * XXH3-128 sums of statprints. crypto_init() must have been called once before anything else.
+ */
+#ifndef CRYPTO_DIGEST_H
+#define CRYPTO_DIGEST_H
+
+#include "base/err.h"
+
+#define DIGEST_BYTES 32
+#define DIGEST_HEX_LEN 64
+#define DIGEST_TEXT_LEN 71 /* "sha256:" and 64 digits */
+
+struct digest {
+	uint8_t bytes[DIGEST_BYTES];
+};
+
+/* Prepares libgcrypt (version check, secure memory). Fails with ERR_INTERNAL. */
+MUSTUSE int crypto_init(struct err *e);
+
+bool digest_equal(const struct digest *a, const struct digest *b);
+bool digest_is_zero(const struct digest *d);
+void digest_hex(const struct digest *d, char out[static DIGEST_HEX_LEN + 1]);
+void digest_text(const struct digest *d, char out[static DIGEST_TEXT_LEN + 1]);
+bool digest_parse_hex(
+    const char *hex, struct digest *out); /* exactly 64 lower-case digits */
+bool digest_parse_text(
+    const char *text, struct digest *out); /* exactly "sha256:" + 64 digits */
+
+void sha256(const void *data, size_t len, struct digest *out);
+
+/* Streaming. One object may be used for many messages: sha256_final() starts it afresh. */
+struct sha256;
+struct sha256 *sha256_new(void);
+void sha256_update(struct sha256 *h, const void *data, size_t len);
+void sha256_final(struct sha256 *h, struct digest *out);
+void sha256_free(struct sha256 *h);
+void sha256_free_p(struct sha256 **h);
+#define CLEANUP_SHA256 CLEANUP(sha256_free_p)
+
+/*
+ * fs-verity file digest: version 1, SHA-256, 4096-byte blocks, no salt; what
+ * `fsverity digest FILE` prints and FS_IOC_MEASURE_VERITY returns. Format: Linux
+ * Documentation/filesystems/fsverity.rst, "File digest computation".
+ *
+ * Feed the bytes in order; memory is one block per tree level.
+ */
+struct fsverity;
+struct fsverity *fsverity_new(void);
+void fsverity_update(struct fsverity *v, const void *data, size_t len);
+void fsverity_final(struct fsverity *v, struct digest *out); /* and starts afresh */
+void fsverity_free(struct fsverity *v);
+
+/* Keyed 128-bit sums (XXH3 with a secret). Not collision resistant against who knows the key. */
+#define XXH_KEY_BYTES 192
+struct xxh_key {
+	uint8_t secret[XXH_KEY_BYTES];
+};
+struct xxh128 {
+	uint64_t lo, hi;
+};
+struct xxh128 xxh128_keyed(const struct xxh_key *key, const void *data, size_t len);
+
+/* libgcrypt's generator, for ids and keys. */
+void crypto_random(void *out, size_t len);
+
+#endif

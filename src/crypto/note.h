@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * note.h: C2SP signed notes and tlog-checkpoints (c2sp.org/signed-note, c2sp.org/tlog-checkpoint).
+ * Input is untrusted: bytes are authenticated before anything but the frame is parsed.
+ */
+#ifndef CRYPTO_NOTE_H
+#define CRYPTO_NOTE_H
+
+#include "crypto/key.h"
+
+#define NOTE_MAX_BYTES 16384
+
+struct checkpoint {
+	char origin[KEY_NAME_MAX + 1];
+	uint64_t size;	    /* leaves in the tree */
+	struct digest root; /* RFC 6962 tree head */
+};
+
+/* Text of a note: appends the signature line(s) after a blank line. `text` ends in LF. */
+MUSTUSE int note_sign(
+    const char *text, const struct secret_key *key, struct buf *out, struct err *e);
+
+/*
+ * Checks that `note` is well formed and carries a valid signature of one of `keys`; a known key
+ * whose signature is wrong rejects the whole note, unknown signatures are ignored. On success
+ * *text_len is the length of the signed text (which is a prefix of `note`).
+ */
+MUSTUSE int note_verify(const char *note, size_t len, const struct public_key *keys,
+    size_t n_keys, size_t *text_len, struct err *e);
+
+/* "origin LF size LF base64(root) LF", no extension lines. */
+MUSTUSE int checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *e);
+MUSTUSE int checkpoint_parse(
+    const char *text, size_t len, struct checkpoint *out, struct err *e);
+
+/* format + sign, and verify + parse (origin must equal the name of the key that signed). */
+MUSTUSE int checkpoint_sign(const struct checkpoint *c, const struct secret_key *key,
+    struct buf *out, struct err *e);
+MUSTUSE int checkpoint_open(const char *note, size_t len, const struct public_key *keys,
+    size_t n_keys, struct checkpoint *out, struct err *e);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * entry.h: the bytes of one ledger entry and back. Pure, no I/O. An entry is strict ASCII lines,
+ * each ended by LF, in a fixed order; values are spelled by esc_token(). layerseal-ledger(5) is
+ * the specification; what entry_format() would not write, entry_parse() refuses.
+ *
+ *   layerseal/v1 entry
+ *   op seal-layer
+ *   time 1767225600
+ *   store 00112233445566778899aabbccddeeff
+ *   ... the op's fields
+ */
+#ifndef LEDGER_ENTRY_H
+#define LEDGER_ENTRY_H
+
+#include "base/buf.h"
+#include "crypto/digest.h"
+
+#define ENTRY_MAX_BYTES 4096
+#define STORE_ID_BYTES 16
+#define ENTRY_ID_LEN 64 /* layer and image ids: hex digits */
+
+struct store_id {
+	uint8_t bytes[STORE_ID_BYTES];
+};
+
+enum entry_op {
+	ENTRY_INIT, /* a store enters the ledger: where it is */
+	ENTRY_SEAL_LAYER,
+	ENTRY_SEAL_IMAGE,
+	ENTRY_SEAL_NAME, /* a name leads to an image */
+	ENTRY_RETIRE, /* a sealed layer or image was removed by the engine or by purge */
+	ENTRY_REMEASURE, /* same tree, new statprint */
+	ENTRY_OP_COUNT
+};
+
+struct entry_init {
+	char *graphroot, *runroot, *driver;
+	char *imagestore; /* NULL: none */
+	char **additional;
+	size_t n_additional;
+};
+
+struct entry_seal_layer {
+	char layer[ENTRY_ID_LEN + 1];
+	char parent[ENTRY_ID_LEN + 1]; /* "" for a base */
+	struct digest diff_id;
+	uint64_t diff_size;
+	struct digest record;	 /* store_layer.record */
+	char *created;		 /* as recorded */
+	char *link;		 /* overlay short name, NULL for vfs */
+	struct digest tar_split; /* of the inflated stream */
+	struct digest tree;	 /* of the manifest */
+	uint64_t manifest_bytes, entries, bytes;
+	bool has_print;
+	uint8_t print[16];
+	char *reason; /* NULL, or why a change was accepted */
+};
+
+struct entry_file {
+	char *name;
+	uint64_t size;
+	struct digest sha256;
+};
+
+struct entry_seal_image {
+	char image[ENTRY_ID_LEN + 1];
+	char layer[ENTRY_ID_LEN + 1]; /* top layer; "" for none */
+	struct digest record;
+	struct entry_file *files; /* sorted by name */
+	size_t n_files;
+	char *reason;
+};
+
+struct entry_seal_name {
+	char *name;
+	char image[ENTRY_ID_LEN + 1];
+	char *reason;
+};
+
+struct entry_retire {
+	bool is_image;
+	char id[ENTRY_ID_LEN + 1];
+	char *reason;
+};
+
+struct entry_remeasure {
+	char layer[ENTRY_ID_LEN + 1];
+	struct digest tree;
+	uint8_t print[16];
+};
+
+struct entry {
+	enum entry_op op;
+	int64_t time; /* seconds since 1970 */
+	struct store_id store;
+	union {
+		struct entry_init init;
+		struct entry_seal_layer seal_layer;
+		struct entry_seal_image seal_image;
+		struct entry_seal_name seal_name;
+		struct entry_retire retire;
+		struct entry_remeasure remeasure;
+	};
+};
+
+const char *entry_op_name(enum entry_op op); /* "seal-layer" */
+
+/* ERR_REFUSED if the entry would exceed ENTRY_MAX_BYTES. */
+MUSTUSE int entry_format(const struct entry *en, struct buf *out, struct err *e);
+/* Owned strings in *out: entry_release(). ERR_LEDGER names the line and the rule it broke. */
+MUSTUSE int entry_parse(const char *bytes, size_t len, struct entry *out, struct err *e);
+void entry_release(struct entry *en);
+
+#endif

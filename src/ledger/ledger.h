@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ledger.h: the signed, append-only log and what it says now.
+ *
+ * A ledger is a directory of its user, mode 0700, holding data.mdb and lock.mdb (LMDB), the secret
+ * key "key", the statprint secret "statprint.key" (both 0600) and "trusted-keys", one vkey per line.
+ *
+ * ledger_open() authenticates, then parses: owner and modes; the newest checkpoint's signature
+ * against the trusted keys; the Merkle root over all entries; only then the entries. LMDB is no
+ * trust boundary and its reader can be crashed by flipped bits, so LMDB is touched only in a child
+ * process that hands bytes over a socket; a child that dies or stalls is ERR_LEDGER.
+ */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+
+#include "crypto/key.h"
+#include "crypto/note.h"
+#include "ledger/entry.h"
+
+struct ledger;
+
+enum ledger_mode { LEDGER_READ, LEDGER_WRITE };
+
+/* Makes a new ledger (key, secret, empty log with a signed size-0 checkpoint). Refuses an existing one. */
+MUSTUSE int ledger_create(const char *dir, const char *origin, struct err *e);
+/* ERR_LEDGER for missing, damaged, forged, foreign version, wrong owner or mode. */
+MUSTUSE int ledger_open(
+    const char *dir, enum ledger_mode mode, struct ledger **out, struct err *e);
+void ledger_close(struct ledger *l); /* NULL is fine */
+void ledger_close_p(struct ledger **l);
+#define CLEANUP_LEDGER CLEANUP(ledger_close_p)
+
+const struct checkpoint *ledger_head(const struct ledger *l);
+const struct public_key *ledger_public_key(
+    const struct ledger *l); /* the key that signed the head */
+/* NULL if the statprint secret is missing (then everything is measured in full). */
+const struct xxh_key *ledger_statprint_key(const struct ledger *l);
+/* True if this process could append (mode, key present). */
+bool ledger_writable(const struct ledger *l);
+
+/* All entries, oldest first; borrowed until the next append. */
+size_t ledger_size(const struct ledger *l);
+const struct entry *ledger_entry(const struct ledger *l, size_t seq);
+/* The signed bytes of an entry, borrowed. */
+const char *ledger_entry_bytes(const struct ledger *l, size_t seq, size_t *len);
+
+/* Current state of one store, by the newest entries; NULL: not sealed (or retired since). */
+const struct entry_init *ledger_store(
+    const struct ledger *l, const struct store_id *store);
+/* The registered store with this graphroot; false if none. graphroot NULL: the only store there is. */
+bool ledger_find_store(
+    const struct ledger *l, const char *graphroot, struct store_id *out);
+struct sealed_layer {
+	const struct entry_seal_layer *seal;
+	size_t seq;
+	int64_t time;
+	const uint8_t
+	    *print; /* newest statprint of seal or remeasure, 16 bytes; NULL: none */
+	bool retired;
+};
+struct sealed_image {
+	const struct entry_seal_image *seal;
+	size_t seq;
+	int64_t time;
+	bool retired;
+};
+const struct sealed_layer *ledger_layer(
+    const struct ledger *l, const struct store_id *s, const char *id);
+const struct sealed_image *ledger_image(
+    const struct ledger *l, const struct store_id *s, const char *id);
+/* The image a name was last sealed to; "" if the name is not bound, or its image was retired since. */
+const char *ledger_name(
+    const struct ledger *l, const struct store_id *s, const char *name);
+/* Visits what is sealed in a store, retired objects included, in order of id. */
+typedef int ledger_layer_fn(void *ctx, const struct sealed_layer *layer, struct err *e);
+typedef int ledger_image_fn(void *ctx, const struct sealed_image *image, struct err *e);
+MUSTUSE int ledger_each_layer(const struct ledger *l, const struct store_id *s,
+    ledger_layer_fn *fn, void *ctx, struct err *e);
+MUSTUSE int ledger_each_image(const struct ledger *l, const struct store_id *s,
+    ledger_image_fn *fn, void *ctx, struct err *e);
+
+/*
+ * Appends a batch under one new checkpoint, all or nothing, durable on return. ERR_CONFLICT if
+ * somebody appended since ledger_open() (nothing written; open again and decide again).
+ */
+MUSTUSE int ledger_append(
+    struct ledger *l, const struct entry *entries, size_t n, struct err *e);
+
+/*
+ * Manifests, content-addressed. Written while a tree is measured, in bounded pieces, before the
+ * entry that names them; one that no entry names is harmless.
+ */
+struct manifest_writer;
+MUSTUSE int manifest_writer_new(
+    struct ledger *l, struct manifest_writer **out, struct err *e);
+MUSTUSE int manifest_writer_add(
+    struct manifest_writer *w, const char *text, size_t len, struct err *e);
+/* Publishes it under `digest` (the SHA-256 of all that was added, computed here and compared). */
+MUSTUSE int manifest_writer_commit(
+    struct manifest_writer *w, const struct digest *digest, struct err *e);
+void manifest_writer_free(struct manifest_writer *w); /* drops what was not committed */
+
+/*
+ * Reads one back in chunks: *len == 0 at the end, where the SHA-256 of everything has been checked
+ * against `digest` (ERR_LEDGER if it differs: discard what was read). ERR_NOT_FOUND if not there.
+ */
+struct manifest_reader;
+MUSTUSE int manifest_reader_new(struct ledger *l, const struct digest *digest,
+    struct manifest_reader **out, struct err *e);
+int manifest_reader_next(void *reader, const char **data, size_t *len, struct err *e);
+void manifest_reader_free(struct manifest_reader *r);
+
+#endif

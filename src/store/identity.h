@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * identity.h: whether a layer is what the registry or the build committed: the diff-id recomputed
+ * from its tree and its tar-split stream, the tar headers (read with libarchive) against the tree
+ * entry by entry, the chain id. Format of tar-split: vbatts/tar-split tar/storage: gzip of JSON
+ * lines {type 1: file body by name, size, CRC-64; type 2: raw tar bytes}.
+ *
+ * Input is hostile: the stream chooses names, sizes and headers. Files are opened beneath the
+ * tree only, no links followed, and must be exactly as long as stated.
+ */
+#ifndef STORE_IDENTITY_H
+#define STORE_IDENTITY_H
+
+#include "base/progress.h"
+#include "store/records.h"
+#include "tree/tree.h"
+
+struct identity;
+
+/*
+ * One layer. For vfs, whose trees are whole root filesystems, the chain is loaded base first
+ * (identity_add per layer) and the expectation is the union; for overlay it is one layer.
+ */
+struct identity *identity_new(const struct store *s);
+void identity_free(struct identity *id);
+
+struct identity_result {
+	struct digest diff_id;	 /* SHA-256 of the reassembled tar */
+	uint64_t diff_size;	 /* its bytes */
+	struct digest tar_split; /* SHA-256 of the inflated tar-split stream */
+};
+
+/*
+ * Reads the layer's tar-split and the files it names below tree_fd; adds its headers to the
+ * expectation. Deviations are findings (tar-split, diff-id against l->diff); `checked` false if the
+ * stream was unusable. ERR_IO if the system fails.
+ */
+MUSTUSE int identity_add(struct identity *id, const struct store_layer *l, int tree_fd,
+    struct progress *progress, struct identity_result *out, bool *checked,
+    struct findings *findings, struct err *e);
+
+/*
+ * Only SHA-256 of the inflated tar-split (what `verify` binds without re-reading the tree).
+ */
+MUSTUSE int identity_tar_split_digest(const struct store *s, const struct store_layer *l,
+    struct digest *out, struct err *e);
+
+/* A tree_line_fn (ctx: struct identity *): each manifest line must be explained by a header. */
+int identity_line(void *ctx, const char *line, size_t len, const struct manifest_entry *m,
+    struct err *e);
+/* After the measurement: headers without a file, and the collected tar-header findings. */
+MUSTUSE int identity_finish(
+    struct identity *id, const char *layer_id, struct findings *findings, struct err *e);
+
+/* hex(diff_id) for a base, else SHA-256(parent id "+" hex(diff_id)) in hex. */
+void identity_chain_id(
+    const char *parent, const struct digest *diff_id, char out[static ID_LEN + 1]);
+
+#endif

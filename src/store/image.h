@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image.h: the files of one image, <driver>-images/<id>/, against its record, against themselves
+ * and against the layers: exactly the named files; id = SHA-256(config); manifest names config and
+ * layers; config's rootfs.diff_ids are the diff-digests of the parent chain.
+ */
+#ifndef STORE_IMAGE_H
+#define STORE_IMAGE_H
+
+#include "base/buf.h"
+#include "store/records.h"
+
+struct image_file {
+	char *name; /* big-data name as in the record */
+	uint64_t size;
+	struct digest sha256; /* of the bytes on disk */
+};
+
+/* Measured content of an image. */
+struct image_content {
+	struct image_file *files; /* sorted by name */
+	size_t n_files;
+	struct digest *diff_ids; /* config's rootfs.diff_ids, base first */
+	size_t n_diff_ids;
+};
+void image_content_release(struct image_content *c);
+
+/* File name of a big-data item: kept if all of [.0-9a-z], else "=" + base64 (containers/storage). */
+MUSTUSE int image_file_name(const char *big_data_name, struct buf *out, struct err *e);
+
+/*
+ * Reads and checks image `i`. Deviations are findings (image-file, image-id, image-manifest,
+ * image-diff-ids, layer-missing); `out` holds what could be measured. Image files are at most
+ * 64 MiB each. ERR_IO only if the system fails.
+ */
+MUSTUSE int image_check(const struct store *s, const struct records *r,
+    const struct store_image *i, struct image_content *out, struct findings *findings,
+    struct err *e);
+
+#endif

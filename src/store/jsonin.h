@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jsonin.h: strict JSON over jansson for bytes that somebody else also parses. The only includer
+ * of jansson.h besides its users in store/. Refuses NUL bytes anywhere, \u0000, duplicate keys
+ * (also under ASCII case folding), keys with non-ASCII bytes, bytes after the value, depth above
+ * 32, integers outside int64, and anything RFC 8259 does not allow.
+ */
+#ifndef STORE_JSONIN_H
+#define STORE_JSONIN_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+
+/* What went wrong, for the finding: malformed, or readable in two ways. */
+enum json_fault { JSON_OK, JSON_MALFORMED, JSON_AMBIGUOUS };
+
+/*
+ * Calls `element` for each element of the top-level array, parsing one at a time, so memory is
+ * one element of at most element_max bytes. Returns JSON_OK, or the fault with e->msg filled.
+ * `element` returns a fault of its own to stop.
+ */
+typedef enum json_fault json_element_fn(void *ctx, json_t *element, struct err *e);
+MUSTUSE enum json_fault jsonin_array(const char *json, size_t len, size_t element_max,
+    json_element_fn *element, void *ctx, struct err *e);
+
+/* One object document (manifest, config), whole. *out is a new reference. */
+MUSTUSE enum json_fault jsonin_object(
+    const char *json, size_t len, json_t **out, struct err *e);
+
+/*
+ * Checks the keys of an object against those its reader knows: a key that equals a known one only
+ * under case folding is JSON_AMBIGUOUS; an unknown one is JSON_MALFORMED if `closed`.
+ */
+MUSTUSE enum json_fault jsonin_keys(json_t *object, const char *const known[],
+    size_t n_known, bool closed, struct err *e);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.h: one containers/storage: where it is, how it is laid out, its open directories.
+ * Formats: containers/storage v1.43 to v1.62 (podman 4.3 to 5.8).
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/err.h"
+
+enum store_driver { STORE_OVERLAY, STORE_VFS };
+
+const char *store_driver_name(enum store_driver d); /* "overlay", "vfs" */
+bool store_driver_parse(const char *name, enum store_driver *out);
+
+/* Where a store is; what `init` resolves and the ledger remembers. All paths absolute, clean. */
+struct store_config {
+	char *graphroot;
+	char *runroot;
+	enum store_driver driver;
+	char *imagestore; /* split image store, or NULL */
+	char **
+	    additional; /* additional (read-only) image stores, in the order podman looks */
+	size_t n_additional;
+};
+void store_config_release(struct store_config *c);
+#define CLEANUP_STORE_CONFIG CLEANUP(store_config_release)
+
+/* The command line's store options; NULL where not given. */
+struct store_options {
+	const char *root, *runroot, *driver, *imagestore;
+};
+
+/*
+ * Resolves as containers/storage does: options, then STORAGE_DRIVER and STORAGE_OPTS, then the
+ * first storage.conf of $CONTAINERS_STORAGE_CONF, $XDG_CONFIG_HOME/containers (rootless also
+ * ~/.config/containers), /etc/containers, /usr/share/containers (and storage.conf.d drop-ins are
+ * refused by name), then the defaults for root or for the user. `--root` drops the options of
+ * storage.conf, as in podman. Additional layer stores, composefs, zstd:chunked-only settings,
+ * mount programs' transient stores and drivers other than overlay and vfs are refused by name
+ * (ERR_STORE).
+ */
+MUSTUSE int store_discover(
+    const struct store_options *opt, struct store_config *out, struct err *e);
+
+enum store_place_kind { PLACE_GRAPHROOT, PLACE_IMAGESTORE, PLACE_ADDITIONAL };
+
+/* One root directory that holds layers and images. */
+struct store_place {
+	enum store_place_kind kind;
+	const char *path; /* borrowed from the config */
+	int root_fd;	  /* the root itself */
+	/* Below it; -1 if that directory does not exist (yet). */
+	int driver_fd; /* overlay/ or vfs/ */
+	int layers_fd; /* overlay-layers/ */
+	int images_fd; /* overlay-images/ */
+};
+
+struct store {
+	const struct store_config *config; /* borrowed; outlives the store */
+	struct store_place *places;	   /* [0] is the graphroot */
+	size_t n_places;
+	int runroot_fd; /* -1 if it does not exist (after a reboot) */
+	bool
+	    user_xattrs; /* rootless: overlay marks are user.overlay.*, not trusted.overlay.* */
+};
+
+/*
+ * Opens the directories. ERR_STORE if a root is missing or not a directory, if a database of
+ * another driver makes the layout ambiguous, or on any feature named above. Nothing is created.
+ */
+MUSTUSE int store_open(
+    const struct store_config *config, struct store *out, struct err *e);
+void store_release(struct store *s);
+#define CLEANUP_STORE CLEANUP(store_release)
+
+/* The tree of a layer relative to place->driver_fd: "<id>/diff" (overlay) or "dir/<id>" (vfs). */
+#define STORE_TREE_PATH_MAX 80
+void store_tree_path(
+    const struct store *s, const char *layer_id, char out[static STORE_TREE_PATH_MAX]);
+
+#endif
