@@ -24,6 +24,8 @@
 	X(LAYER_RECORD, "layer-record", "the record of a sealed layer was changed")      \
 	X(LAYER_MISSING, "layer-missing",                                                \
 	    "a layer that an image or a layer needs has no record")                      \
+	X(LAYER_MAPPED, "layer-mapped",                                                  \
+	    "an id-mapped copy of a layer, which is not measured")                       \
 	/* structure: directories and links of the driver */                             \
 	X(LAYER_UNRECORDED, "layer-unrecorded", "a layer directory without a record")    \
 	X(LAYER_ENTRY, "layer-entry",                                                    \
@@ -51,6 +53,7 @@
 	X(TREE_DEVICE, "tree-device", "a device number was changed")                     \
 	X(TREE_HARDLINK, "tree-hardlink", "the hard links of a file were changed")       \
 	X(TREE_UNSTABLE, "tree-unstable", "a tree kept changing while it was measured")  \
+	X(TREE_UNREADABLE, "tree-unreadable", "a tree could not be read completely")     \
 	/* content identity */                                                           \
 	X(DIFF_ID, "diff-id", "the recomputed diff-id is not the recorded one")          \
 	X(LAYER_ID, "layer-id", "the layer id is not the chain id of its diff-ids")      \
