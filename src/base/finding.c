@@ -116,6 +116,21 @@ void findings_move(struct findings *to, struct findings *from)
 	findings_release(from);
 }
 
+void findings_drop(struct findings *list, enum severity s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].severity == s)
+			finding_release(&list->v[i]);
+		else
+			list->v[kept++] = list->v[i];
+	}
+	for (size_t i = kept; i < list->n; i++)
+		list->v[i] = (struct finding){0};
+	list->n = kept;
+}
+
 void findings_release(struct findings *list)
 {
 	if (list->v) {

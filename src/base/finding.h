@@ -98,10 +98,9 @@ enum severity { SEVERITY_DENY, SEVERITY_WARN, SEVERITY_IGNORE };
 struct finding {
 	enum finding_class class;
 	enum severity severity;
-	char *layer; /* layer id */
-	char *image; /* image id */
-	char *
-	    used_by; /* names or ids of the images that use the layer, ", " between; set by guard */
+	char *layer;   /* layer id */
+	char *image;   /* image id */
+	char *used_by; /* the images that use the layer, ", " between; set by guard */
 	char *path; /* below the layer's tree ("/etc/passwd"), or a file of the store */
 	char *expected; /* what was sealed, or the rule */
 	char *found;	/* what is there */
@@ -130,6 +129,8 @@ struct finding *finding_found(struct finding *f, const char *fmt, ...) PRINTF_LI
 
 void findings_move(
     struct findings *to, struct findings *from); /* `from` is empty afterwards */
+/* Drops those of one severity, keeps the order of the rest. */
+void findings_drop(struct findings *list, enum severity s);
 void findings_release(struct findings *list);
 #define CLEANUP_FINDINGS CLEANUP(findings_release)
 
