@@ -131,6 +131,13 @@ void findings_drop(struct findings *list, enum severity s)
 	list->n = kept;
 }
 
+void findings_cut(struct findings *list, size_t mark)
+{
+	while (list->n > mark)
+		finding_release(&list->v[--list->n]);
+	list->dropped = mark - list->n;
+}
+
 void findings_release(struct findings *list)
 {
 	if (list->v) {

@@ -131,6 +131,8 @@ void findings_move(
     struct findings *to, struct findings *from); /* `from` is empty afterwards */
 /* Drops those of one severity, keeps the order of the rest. */
 void findings_drop(struct findings *list, enum severity s);
+/* Forgets all but the first `mark` ever added (kept and dropped ones counted together). */
+void findings_cut(struct findings *list, size_t mark);
 void findings_release(struct findings *list);
 #define CLEANUP_FINDINGS CLEANUP(findings_release)
 
