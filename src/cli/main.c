@@ -1,7 +1,216 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/err.h"
+/* main.c: the command table, the global options, and the one place that prints an error. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-int main(void)
+#include "base/esc.h"
+#include "cli/cli.h"
+
+static const struct command commands[] = {
+    {"init", cmd_init, "", "make a ledger, and enter this store in it"},
+    {"seal", cmd_seal, "[--all | IMAGE...] [--accept --reason TEXT] [--json] [--quiet]",
+	"bind layers, images and names to what they are now"},
+    {"verify", cmd_verify,
+	"[--level stat|full|oci] [--cached] [--json] [--quiet] [IMAGE...]",
+	"compare the store with what was sealed"},
+    {"status", cmd_status, "[--json]",
+	"the ledger: who signed it, how long it is, what it holds"},
+    {"log", cmd_log, "[--json] [-n COUNT]", "the entries of the ledger, oldest first"},
+    {"show", cmd_show, "[--json] ID", "what was sealed of a layer, an image or a name"},
+    {"manifest", cmd_manifest, "[--current] LAYER",
+	"the listing of a layer, as sealed or as it is"},
+    {"store", cmd_store, "[--json]", "the store: what is sealed, unsealed, retired"},
+    {"version", cmd_version, "", "the version of layerseal and its formats"},
+};
+
+static const char options_help[] =
+    "options, before the verb:\n"
+    "  --ledger DIR           the ledger (LAYERSEAL_LEDGER; /var/lib/layerseal)\n"
+    "  --config FILE          settings (LAYERSEAL_CONFIG; "
+    "/etc/layerseal/layerseal.conf)\n"
+    "  --root DIR, --runroot DIR, --storage-driver NAME, --imagestore DIR\n"
+    "                         the store, as for podman\n"
+    "  --help                 this text\n"
+    "exit status: 0 clean, 1 violated, 2 usage, 3 unverifiable, 4 internal error\n";
+
+static void print_help(FILE *to)
 {
-	return EXIT_USAGE;
+	fputs("usage: layerseal [OPTION]... VERB [ARGUMENT]...\n\n", to);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+	fprintf(to, "\n%s", options_help);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+int cli_usage_error(struct err *e, const char *verb, const char *what)
+{
+	return err_set(e, ERR_USAGE, "%s; usage: layerseal %s %s", what, verb,
+	    find_command(verb)->usage);
+}
+
+static char *home_path(const char *xdg, const char *below_home, const char *rest)
+{
+	const char *base = getenv(xdg), *home = getenv("HOME");
+
+	if (base && base[0] == '/')
+		return xasprintf("%s/%s", base, rest);
+	return xasprintf(
+	    "%s/%s/%s", home && home[0] == '/' ? home : "/nonexistent", below_home, rest);
+}
+
+static char *default_path(const char *variable, const char *for_root, char *for_user)
+{
+	const char *given = getenv(variable);
+	char *path = given && given[0] ? xstrdup(given)
+		     : geteuid() == 0  ? xstrdup(for_root)
+				       : xstrdup(for_user);
+
+	free(for_user);
+	return path;
+}
+
+/* A configuration that was named must exist; the default one may be absent. */
+static int load_config(struct cli *c, const char *option, struct err *e)
+{
+	bool named =
+	    option || (getenv("LAYERSEAL_CONFIG") && getenv("LAYERSEAL_CONFIG")[0]);
+	CLEANUP_FREE char *path =
+	    option ? xstrdup(option)
+		   : default_path("LAYERSEAL_CONFIG", "/etc/layerseal/layerseal.conf",
+			 home_path(
+			     "XDG_CONFIG_HOME", ".config", "layerseal/layerseal.conf"));
+	int r;
+
+	config_default(&c->config);
+	r = config_load(path, &c->config, e);
+	if (r == ERR_NOT_FOUND)
+		return named ? err_set(
+				   e, ERR_USAGE, "configuration %s does not exist", path)
+			     : 0;
+	return r;
+}
+
+enum {
+	OPT_LEDGER = 256,
+	OPT_CONFIG,
+	OPT_ROOT,
+	OPT_RUNROOT,
+	OPT_DRIVER,
+	OPT_IMAGESTORE,
+	OPT_HELP
+};
+
+static const struct option options[] = {
+    {"ledger", required_argument, NULL, OPT_LEDGER},
+    {"config", required_argument, NULL, OPT_CONFIG},
+    {"root", required_argument, NULL, OPT_ROOT},
+    {"runroot", required_argument, NULL, OPT_RUNROOT},
+    {"storage-driver", required_argument, NULL, OPT_DRIVER},
+    {"imagestore", required_argument, NULL, OPT_IMAGESTORE},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
+};
+
+struct globals {
+	const char *ledger, *config;
+	bool help;
+};
+
+static int parse_globals(
+    struct cli *c, int argc, char **argv, struct globals *out, struct err *e)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
+		switch (option) {
+		case OPT_LEDGER:
+			out->ledger = optarg;
+			break;
+		case OPT_CONFIG:
+			out->config = optarg;
+			break;
+		case OPT_ROOT:
+			c->store.root = optarg;
+			break;
+		case OPT_RUNROOT:
+			c->store.runroot = optarg;
+			break;
+		case OPT_DRIVER:
+			c->store.driver = optarg;
+			break;
+		case OPT_IMAGESTORE:
+			c->store.imagestore = optarg;
+			break;
+		case OPT_HELP:
+			out->help = true;
+			return 0;
+		case ':':
+			return err_set(
+			    e, ERR_USAGE, "option %s needs a value", argv[optind - 1]);
+		default:
+			return err_set(e, ERR_USAGE,
+			    "no option %s (see layerseal --help)", argv[optind - 1]);
+		}
+	}
+	return 0;
+}
+
+static int dispatch(struct cli *c, int argc, char **argv, struct err *e)
+{
+	struct globals globals = {0};
+	const struct command *command;
+	int r = parse_globals(c, argc, argv, &globals, e);
+
+	if (r)
+		return r;
+	if (globals.help) {
+		print_help(stdout);
+		return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
+	}
+	if (optind >= argc)
+		return err_set(e, ERR_USAGE, "no verb (see layerseal --help)");
+	command = find_command(argv[optind]);
+	if (!command)
+		return err_set(
+		    e, ERR_USAGE, "no verb '%s' (see layerseal --help)", argv[optind]);
+	r = load_config(c, globals.config, e);
+	if (!r)
+		r = crypto_init(e);
+	if (r)
+		return r;
+	c->ledger_dir =
+	    globals.ledger ? xstrdup(globals.ledger)
+			   : default_path("LAYERSEAL_LEDGER", "/var/lib/layerseal",
+				 home_path("XDG_DATA_HOME", ".local/share", "layerseal"));
+	argc -= optind;
+	argv += optind;
+	optind = 0; /* glibc: start afresh */
+	return command->run(c, argc, argv, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli c = {0};
+	struct err e = {0};
+	int status = dispatch(&c, argc, argv, &e);
+
+	if (status < 0) {
+		CLEANUP_FREE char *text = esc_str(e.msg);
+
+		fprintf(stderr, "layerseal: %s\n", text);
+		status = err_exit_status(&e);
+	}
+	free(c.ledger_dir);
+	return status;
 }

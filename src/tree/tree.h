@@ -11,6 +11,8 @@
 #ifndef TREE_TREE_H
 #define TREE_TREE_H
 
+#include <time.h>
+
 #include "base/progress.h"
 #include "crypto/digest.h"
 #include "tree/manifest.h"
@@ -72,6 +74,13 @@ struct statprint_job {
 };
 void statprint_run(struct statprint_job *jobs, size_t n, const struct xxh_key *key,
     unsigned threads, struct progress *progress);
+
+/*
+ * Adds one regular file to a sum, as if it were an entry `name` of a tree of its own: for files that
+ * a seal binds besides the tree. *ctime is its change time.
+ */
+MUSTUSE int statprint_add_file(int dirfd, const char *name, const struct xxh_key *key,
+    struct statprint *sum, struct timespec *ctime, struct err *e);
 
 bool statprint_equal(const struct statprint *a, const struct statprint *b);
 

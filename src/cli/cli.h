@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli.h: what the commands share: the global options, the open ledger and store of one run, and the
+ * rule for endings: a command returns an exit status (>= 0), or a negative error code with *e filled
+ * that main() prints once.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "guard/config.h"
+#include "guard/guard.h"
+
+struct cli {
+	char *ledger_dir;
+	struct store_options store; /* --root and its kin */
+	struct config config;
+	struct progress progress;
+};
+
+struct command {
+	const char *name;
+	int (*run)(struct cli *c, int argc, char **argv, struct err *e);
+	const char *usage;   /* what follows the verb */
+	const char *summary; /* one line */
+};
+
+int cmd_init(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_seal(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_verify(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_status(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_log(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_show(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_manifest(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_store(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_version(struct cli *c, int argc, char **argv, struct err *e);
+
+/* Ledger, store and guard of one run. */
+struct session {
+	struct ledger *ledger;
+	struct store_id store_id;
+	struct store_config config;
+	struct store store;
+	struct guard guard;
+};
+
+/* Opens the ledger and finds in it the store that the options mean; does not touch the store. */
+MUSTUSE int session_open_ledger(
+    struct cli *c, enum ledger_mode mode, struct session *s, struct err *e);
+/* And opens the store. */
+MUSTUSE int session_open(
+    struct cli *c, enum ledger_mode mode, struct session *s, struct err *e);
+void session_close(struct session *s);
+#define CLEANUP_SESSION CLEANUP(session_close)
+
+/*
+ * For a user other than root: enters the user namespace in which podman keeps that user's store
+ * (newuidmap, newgidmap, /etc/subuid, /etc/subgid), so that ids read as the containers see them and
+ * files of subordinate ids can be read. A no-op for root.
+ */
+MUSTUSE int userns_enter(struct err *e);
+
+/* Refuses options and arguments a command does not have; *e names them. */
+int cli_usage_error(struct err *e, const char *verb, const char *what);
+
+/* A progress line on a terminal's standard error while `work` runs; nothing elsewhere. */
+void progress_start(struct progress *p, const char *doing);
+void progress_stop(void);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_verify.c: `layerseal verify`. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/esc.h"
+#include "base/hex.h"
+#include "cli/cli.h"
+#include "cli/report.h"
+
+struct arguments {
+	struct verify_options verify;
+	bool json, quiet;
+};
+
+static int parse(
+    struct cli *c, int argc, char **argv, struct arguments *out, struct err *e)
+{
+	static const struct option options[] = {
+	    {"level", required_argument, NULL, 'l'},
+	    {"cached", no_argument, NULL, 'c'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"quiet", no_argument, NULL, 'q'},
+	    {0},
+	};
+	int option;
+
+	*out = (struct arguments){
+	    .verify = {.level = c->config.level, .cached = c->config.cached}};
+	while ((option = getopt_long(argc, argv, ":q", options, NULL)) != -1) {
+		switch (option) {
+		case 'l':
+			if (!verify_level_parse(optarg, &out->verify.level))
+				return cli_usage_error(
+				    e, "verify", "the level is stat, full or oci");
+			break;
+		case 'c':
+			out->verify.cached = true;
+			break;
+		case 'j':
+			out->json = true;
+			break;
+		case 'q':
+			out->quiet = true;
+			break;
+		default:
+			return cli_usage_error(e, "verify",
+			    "an option that verify does not have, or without its value");
+		}
+	}
+	out->verify.images = (const char *const *)(argv + optind);
+	out->verify.n_images = (size_t)(argc - optind);
+	return 0;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void print_verdict(FILE *to, enum verdict verdict, const struct session *s)
+{
+	CLEANUP_FREE char *root = esc_str(s->config.graphroot);
+	enum colour colour = verdict == VERDICT_CLEAN ? COLOUR_GREEN : COLOUR_RED;
+
+	fprintf(to, "%s%s%s: store %s\n", report_colour(to, colour),
+	    verdict_name(verdict), report_colour(to, COLOUR_NONE), root);
+}
+
+static void print_text(const struct arguments *a, enum verdict verdict,
+    const struct session *s, const struct verify_result *result, double seconds)
+{
+	FILE *to = a->quiet ? stderr : stdout;
+	char bytes[REPORT_SIZE_MAX];
+
+	if (a->quiet && verdict == VERDICT_CLEAN)
+		return;
+	report_findings(to, &result->findings);
+	print_verdict(to, verdict, s);
+	if (!a->quiet) {
+		report_size((double)result->bytes, bytes);
+		printf("%zu layers (%zu by statprint, %zu measured: %s), %zu images, "
+		       "level %s, %.3f s\n",
+		    result->layers, result->by_statprint, result->measured, bytes,
+		    result->images, verify_level_name(a->verify.level), seconds);
+	}
+	report_remedies(to, &result->findings);
+}
+
+static void begin_document(
+    struct jsonout *j, const char *verdict, enum verify_level level)
+{
+	jsonout_begin(j, NULL, '{');
+	jsonout_str(j, "schema", "layerseal.verify/1");
+	jsonout_str(j, "verdict", verdict);
+	jsonout_str(j, "level", verify_level_name(level));
+}
+
+static int print_json(const struct arguments *a, enum verdict verdict,
+    const struct session *s, const struct verify_result *result, double seconds,
+    struct err *e)
+{
+	CLEANUP_JSONOUT struct jsonout j;
+	char store_id[2 * STORE_ID_BYTES + 1], root[DIGEST_TEXT_LEN + 1];
+
+	jsonout_init(&j);
+	hex_encode(store_id, s->store_id.bytes, STORE_ID_BYTES);
+	digest_text(&ledger_head(s->ledger)->root, root);
+	begin_document(&j, verdict_name(verdict), a->verify.level);
+	jsonout_str(&j, "store", store_id);
+	jsonout_str(&j, "graphroot", s->config.graphroot);
+	jsonout_u64(&j, "ledger_size", ledger_head(s->ledger)->size);
+	jsonout_str(&j, "ledger_root", root);
+	jsonout_u64(&j, "layers", result->layers);
+	jsonout_u64(&j, "images", result->images);
+	jsonout_u64(&j, "by_statprint", result->by_statprint);
+	jsonout_u64(&j, "measured", result->measured);
+	jsonout_u64(&j, "remeasured", result->remeasured);
+	jsonout_u64(&j, "entries", result->entries);
+	jsonout_u64(&j, "bytes", result->bytes);
+	jsonout_seconds(&j, "seconds", seconds);
+	report_findings_json(&j, &result->findings);
+	jsonout_end(&j, '}');
+	return jsonout_print(&j, e);
+}
+
+/* Programs get a document for "could not verify" too. */
+static int print_json_error(const struct arguments *a, const struct err *why)
+{
+	CLEANUP_JSONOUT struct jsonout j;
+	struct err ignored;
+
+	jsonout_init(&j);
+	begin_document(&j, verdict_name(VERDICT_UNVERIFIABLE), a->verify.level);
+	jsonout_str(&j, "error", why->msg);
+	jsonout_end(&j, '}');
+	return jsonout_print(&j, &ignored);
+}
+
+static int verify(struct cli *c, const struct arguments *a, struct err *e)
+{
+	CLEANUP_SESSION struct session s;
+	CLEANUP_VERIFY_RESULT struct verify_result result = {0};
+	enum verdict verdict = VERDICT_UNVERIFIABLE;
+	double start = now();
+	int r = session_open(c, LEDGER_WRITE, &s, e);
+
+	if (r)
+		return r;
+	if (!a->json && !a->quiet)
+		progress_start(&c->progress, "verifying");
+	r = guard_verify(&s.guard, &a->verify, &verdict, &result, e);
+	progress_stop();
+	if (r)
+		return r;
+	if (a->json)
+		r = print_json(a, verdict, &s, &result, now() - start, e);
+	else
+		print_text(a, verdict, &s, &result, now() - start);
+	if (!r && fflush(stdout))
+		r = err_sys(e, "standard output");
+	return r ? r : (int)verdict_exit_status(verdict);
+}
+
+int cmd_verify(struct cli *c, int argc, char **argv, struct err *e)
+{
+	struct arguments a;
+	int r = parse(c, argc, argv, &a, e);
+
+	if (r)
+		return r;
+	r = verify(c, &a, e);
+	if (r < 0 && a.json)
+		(void)!print_json_error(&a, e);
+	return r;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* entries.c: see entries.h. */
+#include "cli/entries.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/esc.h"
+#include "cli/report.h"
+
+const char *entries_subject(const struct entry *en)
+{
+	switch (en->op) {
+	case ENTRY_SEAL_LAYER:
+		return en->seal_layer.layer;
+	case ENTRY_SEAL_IMAGE:
+		return en->seal_image.image;
+	case ENTRY_SEAL_NAME:
+		return en->seal_name.image;
+	case ENTRY_RETIRE:
+		return en->retire.id;
+	case ENTRY_REMEASURE:
+		return en->remeasure.layer;
+	case ENTRY_INIT:
+	case ENTRY_OP_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+static const char *reason_of(const struct entry *en)
+{
+	switch (en->op) {
+	case ENTRY_SEAL_LAYER:
+		return en->seal_layer.reason;
+	case ENTRY_SEAL_IMAGE:
+		return en->seal_image.reason;
+	case ENTRY_SEAL_NAME:
+		return en->seal_name.reason;
+	case ENTRY_RETIRE:
+		return en->retire.reason;
+	case ENTRY_INIT:
+	case ENTRY_REMEASURE:
+	case ENTRY_OP_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+void entries_print_line(FILE *to, const struct ledger *l, size_t seq)
+{
+	const struct entry *en = ledger_entry(l, seq);
+	const char *subject = entries_subject(en), *reason = reason_of(en);
+	char when[REPORT_TIME_MAX];
+
+	report_time(en->time, when);
+	fprintf(to, "%6zu  %s  %-10s", seq, when, entry_op_name(en->op));
+	if (subject)
+		fprintf(to, "  %.12s", subject);
+	if (en->op == ENTRY_SEAL_NAME || en->op == ENTRY_INIT) {
+		CLEANUP_FREE char *text = esc_str(
+		    en->op == ENTRY_INIT ? en->init.graphroot : en->seal_name.name);
+
+		fprintf(to, "  %s", text);
+	}
+	if (reason) {
+		CLEANUP_FREE char *text = esc_str(reason);
+
+		fprintf(to, "  (%s)", text);
+	}
+	fputc('\n', to);
+}
+
+/* The next line of an entry without its LF; NULL at the end. Entries are ASCII and LF-terminated. */
+static const char *next_line(const char **rest, const char *end, size_t *len)
+{
+	const char *line = *rest, *lf;
+
+	if (line == end)
+		return NULL;
+	lf = memchr(line, '\n', (size_t)(end - line));
+	*len = (size_t)(lf - line);
+	*rest = lf + 1;
+	return line;
+}
+
+void entries_print_full(FILE *to, const struct ledger *l, size_t seq)
+{
+	size_t len, n;
+	const char *rest = ledger_entry_bytes(l, seq, &len), *end = rest + len, *line;
+
+	fprintf(to, "entry %zu\n", seq);
+	while ((line = next_line(&rest, end, &n)))
+		fprintf(to, "  %.*s\n", (int)n, line);
+}
+
+static bool may_repeat(const char *key)
+{
+	return strcmp(key, "file") == 0 || strcmp(key, "additional") == 0;
+}
+
+static void json_line(
+    struct jsonout *j, const char *line, size_t len, char previous[static 64])
+{
+	CLEANUP_FREE char *copy = xstrndup(line, len);
+	char *value = strchr(copy, ' ');
+
+	*value++ = '\0';
+	if (strcmp(previous, copy) != 0) {
+		if (may_repeat(previous))
+			jsonout_end(j, ']');
+		if (may_repeat(copy))
+			jsonout_begin(j, copy, '[');
+	}
+	jsonout_str(j, may_repeat(copy) ? NULL : copy, value);
+	snprintf(previous, 64, "%s", copy);
+}
+
+void entries_json(struct jsonout *j, const struct ledger *l, size_t seq)
+{
+	size_t len, n;
+	const char *rest = ledger_entry_bytes(l, seq, &len), *end = rest + len, *line;
+	char previous[64] = "";
+
+	jsonout_begin(j, NULL, '{');
+	jsonout_u64(j, "seq", seq);
+	next_line(&rest, end, &n); /* "layerseal/v1 entry" is the same for all */
+	while ((line = next_line(&rest, end, &n)))
+		json_line(j, line, n, previous);
+	if (may_repeat(previous))
+		jsonout_end(j, ']');
+	jsonout_end(j, '}');
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* entries.h: ledger entries for people and programs, straight from their signed bytes. */
+#ifndef CLI_ENTRIES_H
+#define CLI_ENTRIES_H
+
+#include <stdio.h>
+
+#include "cli/jsonout.h"
+#include "ledger/ledger.h"
+
+/* One line: number, time, op, what it is about. */
+void entries_print_line(FILE *to, const struct ledger *l, size_t seq);
+/* Every line of the entry, indented, under a heading. */
+void entries_print_full(FILE *to, const struct ledger *l, size_t seq);
+/*
+ * An object {"seq": n, ...} into an array: one string member per line of the entry; keys that may
+ * occur more than once ("file", "additional") are arrays.
+ */
+void entries_json(struct jsonout *j, const struct ledger *l, size_t seq);
+
+/* Id that an entry is about: a layer's, an image's, or NULL. */
+const char *entries_subject(const struct entry *en);
+
+#endif

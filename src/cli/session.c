@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.c: from the options of a run to an open ledger and an open store. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static char *copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+/* What the ledger remembers, as a configuration. */
+static int config_from_entry(
+    const struct entry_init *init, struct store_config *out, struct err *e)
+{
+	*out = (struct store_config){
+	    .graphroot = xstrdup(init->graphroot),
+	    .runroot = xstrdup(init->runroot),
+	    .imagestore = copy(init->imagestore),
+	    .additional = xcalloc(init->n_additional, sizeof(char *)),
+	    .n_additional = init->n_additional,
+	};
+	for (size_t i = 0; i < init->n_additional; i++)
+		out->additional[i] = xstrdup(init->additional[i]);
+	if (!store_driver_parse(init->driver, &out->driver))
+		return err_set(
+		    e, ERR_LEDGER, "ledger: unknown storage driver %s", init->driver);
+	return 0;
+}
+
+/* An option that contradicts the ledger would verify another store than the one that is built on. */
+static int check_option(
+    const char *option, const char *given, const char *remembered, struct err *e)
+{
+	CLEANUP_FREE char *resolved = given ? realpath(given, NULL) : NULL;
+
+	if (!given ||
+	    (remembered && (strcmp(given, remembered) == 0 ||
+			       (resolved && strcmp(resolved, remembered) == 0))))
+		return 0;
+	return err_set(e, ERR_USAGE, "%s %s: the ledger knows this store with %s", option,
+	    given, remembered ? remembered : "none");
+}
+
+static int check_options(
+    const struct cli *c, const struct store_config *known, struct err *e)
+{
+	int r = check_option("--runroot", c->store.runroot, known->runroot, e);
+
+	if (!r)
+		r = check_option("--storage-driver", c->store.driver,
+		    store_driver_name(known->driver), e);
+	if (!r)
+		r = check_option(
+		    "--imagestore", c->store.imagestore, known->imagestore, e);
+	return r;
+}
+
+static int find_store(struct cli *c, struct session *s, struct err *e)
+{
+	CLEANUP_FREE char *root = NULL;
+
+	if (!c->store.root) {
+		if (ledger_find_store(s->ledger, NULL, &s->store_id))
+			return 0;
+		return err_set(e, ERR_USAGE,
+		    "the ledger %s holds no store, or several: name one with --root",
+		    c->ledger_dir);
+	}
+	root = realpath(c->store.root, NULL);
+	if (!root)
+		return err_set(
+		    e, ERR_STORE, "store %s: %s", c->store.root, strerror(errno));
+	if (ledger_find_store(s->ledger, root, &s->store_id))
+		return 0;
+	return err_set(e, ERR_LEDGER,
+	    "store %s is not in the ledger %s: run layerseal init, then layerseal seal",
+	    root, c->ledger_dir);
+}
+
+int session_open_ledger(
+    struct cli *c, enum ledger_mode mode, struct session *s, struct err *e)
+{
+	int r;
+
+	*s = (struct session){.store.runroot_fd = -1};
+	r = userns_enter(e);
+	if (!r)
+		r = ledger_open(c->ledger_dir, mode, &s->ledger, e);
+	if (!r)
+		r = find_store(c, s, e);
+	if (!r)
+		r = config_from_entry(
+		    ledger_store(s->ledger, &s->store_id), &s->config, e);
+	if (!r)
+		r = check_options(c, &s->config, e);
+	if (r)
+		session_close(s);
+	return r;
+}
+
+int session_open(struct cli *c, enum ledger_mode mode, struct session *s, struct err *e)
+{
+	int r = session_open_ledger(c, mode, s, e);
+
+	if (r)
+		return r;
+	r = store_open(&s->config, &s->store, e);
+	if (r) {
+		session_close(s);
+		return r;
+	}
+	s->guard = (struct guard){
+	    .ledger = s->ledger,
+	    .store_id = s->store_id,
+	    .store = &s->store,
+	    .policy = &c->config.policy,
+	    .progress = &c->progress,
+	    .threads = c->config.threads,
+	};
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	store_release(&s->store);
+	store_config_release(&s->config);
+	ledger_close(s->ledger);
+	*s = (struct session){.store.runroot_fd = -1};
+}

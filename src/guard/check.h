@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check.h: the single comparisons of which verifying consists and which sealing repeats before it
+ * refuses or accepts a change. Each adds findings and says nothing else.
+ */
+#ifndef GUARD_CHECK_H
+#define GUARD_CHECK_H
+
+#include <time.h>
+
+#include "guard/guard.h"
+#include "store/identity.h"
+#include "store/image.h"
+
+/* The record, short name and parent of a sealed layer. */
+void check_layer_record(const struct entry_seal_layer *seal, const struct store_layer *l,
+    const struct layer_structure *st, struct findings *findings);
+
+/* The tar-split stream of a sealed layer. ERR_IO only if the system fails. */
+MUSTUSE int check_tar_split(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, struct findings *findings, struct err *e);
+
+/*
+ * Measures the tree of a sealed layer and compares it with what was sealed; what differs is found by
+ * reading it once more beside the sealed manifest. Failing to read is a finding too.
+ */
+MUSTUSE int check_tree(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, bool cached, struct tree_result *measured,
+    struct findings *findings, struct err *e);
+
+/* The record and files of a sealed image. */
+MUSTUSE int check_image(const struct guard *g, const struct records *r,
+    const struct entry_seal_image *seal, const struct store_image *i,
+    struct findings *findings, struct err *e);
+
+/* Names of an image against the names that were sealed. `sealed`: the image itself is. */
+void check_names(
+    const struct guard *g, const struct store_image *i, struct findings *findings);
+
+/* Puts a failed measurement on the list: ERR_CHANGED is tree-unstable, ERR_IO tree-unreadable. */
+void check_add_failure(
+    const struct store_layer *l, const struct err *why, struct findings *findings);
+
+/*
+ * A statprint may be recorded only for what was settled first: reads the coarse clock into *moment,
+ * then writes everything back, so that a later store through a shared mapping moves a ctime again.
+ */
+MUSTUSE int check_settle(const struct guard *g, const struct store_layer *l,
+    struct timespec *moment, struct err *e);
+bool check_before(const struct timespec *a, const struct timespec *b);
+
+/*
+ * The statprint that a seal records: of the tree (`print`, updated) and of the tar-split file, whose
+ * change time is returned.
+ */
+MUSTUSE int check_print_add_tar_split(const struct guard *g, const struct store_layer *l,
+    struct statprint *print, struct timespec *ctime, struct err *e);
+
+#endif

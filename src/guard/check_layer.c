@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check_layer.c: see check.h; what concerns one layer. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "guard/check.h"
+#include "tree/compare.h"
+
+static const char *or_none(const char *s)
+{
+	return s && s[0] ? s : "none";
+}
+
+void check_layer_record(const struct entry_seal_layer *seal, const struct store_layer *l,
+    const struct layer_structure *st, struct findings *findings)
+{
+	struct place where = {.layer = l->id};
+	char sealed[DIGEST_TEXT_LEN + 1], found[DIGEST_TEXT_LEN + 1];
+	struct finding *f;
+
+	if (seal->link && st->link[0] && strcmp(seal->link, st->link) != 0) {
+		f = findings_add(findings, FINDING_LAYER_LINK, where);
+		finding_expected(f, "%s", seal->link);
+		finding_found(f, "%s", st->link);
+	}
+	if (digest_equal(&seal->record, &l->record))
+		return;
+	f = findings_add(findings, FINDING_LAYER_RECORD, where);
+	if (strcmp(seal->parent, l->parent) != 0) {
+		finding_expected(f, "parent %s", or_none(seal->parent));
+		finding_found(f, "parent %s", or_none(l->parent));
+	} else if (!l->diff.has || !digest_equal(&seal->diff_id, &l->diff.d)) {
+		digest_text(&seal->diff_id, sealed);
+		digest_text(&l->diff.d, found);
+		finding_expected(f, "diff-digest %s", sealed);
+		finding_found(f, "diff-digest %s", l->diff.has ? found : "none");
+	} else if (strcmp(seal->created, l->created) != 0) {
+		finding_expected(f, "created %s", seal->created);
+		finding_found(f, "created %s", l->created);
+	} else {
+		digest_text(&seal->record, sealed);
+		digest_text(&l->record, found);
+		finding_expected(f, "record %s", sealed);
+		finding_found(f, "record %s (another member differs)", found);
+	}
+}
+
+int check_tar_split(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, struct findings *findings, struct err *e)
+{
+	char sealed[DIGEST_TEXT_LEN + 1], found[DIGEST_TEXT_LEN + 1];
+	struct digest now;
+	struct finding *f;
+	int r = identity_tar_split_digest(g->store, l, &now, e);
+
+	if (!r && digest_equal(&now, &seal->tar_split))
+		return 0;
+	f = findings_add(findings, FINDING_TAR_SPLIT, (struct place){.layer = l->id});
+	digest_text(&seal->tar_split, sealed);
+	finding_expected(f, "%s", sealed);
+	if (r) {
+		finding_found(f, "%s", e->msg);
+	} else {
+		digest_text(&now, found);
+		finding_found(f, "%s", found);
+	}
+	return 0;
+}
+
+void check_add_failure(
+    const struct store_layer *l, const struct err *why, struct findings *findings)
+{
+	struct finding *f = findings_add(findings,
+	    why->code == ERR_CHANGED ? FINDING_TREE_UNSTABLE : FINDING_TREE_UNREADABLE,
+	    (struct place){.layer = l->id});
+
+	finding_found(f, "%s", why->msg);
+}
+
+/* Second reading, beside the sealed manifest: what exactly differs. */
+static int explain(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, int tree_fd, struct findings *findings, struct err *e)
+{
+	struct manifest_reader *sealed = NULL;
+	struct compare *compare = NULL;
+	struct tree_result again;
+	struct tree_options opt = {.threads = g->threads, .line = compare_line};
+	int r = manifest_reader_new(g->ledger, &seal->tree, &sealed, e);
+
+	if (r)
+		return err_wrap(e, "sealed manifest of layer %.12s", l->id);
+	compare = compare_new(manifest_reader_next, sealed, l->id, findings);
+	opt.line_ctx = compare;
+	r = tree_measure(tree_fd, &opt, &again, e);
+	if (!r)
+		r = compare_finish(compare, e);
+	compare_free(compare);
+	manifest_reader_free(sealed);
+	return r;
+}
+
+static void add_unexplained(const struct entry_seal_layer *seal,
+    const struct store_layer *l, const struct tree_result *measured,
+    struct findings *findings)
+{
+	char sealed[DIGEST_TEXT_LEN + 1], found[DIGEST_TEXT_LEN + 1];
+	struct finding *f =
+	    findings_add(findings, FINDING_TREE_UNSTABLE, (struct place){.layer = l->id});
+
+	digest_text(&seal->tree, sealed);
+	digest_text(&measured->digest, found);
+	finding_expected(f, "tree %s", sealed);
+	finding_found(f, "tree %s, and something else when read again", found);
+}
+
+int check_tree(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, bool cached, struct tree_result *measured,
+    struct findings *findings, struct err *e)
+{
+	CLEANUP_FD int tree_fd = -1;
+	struct tree_options opt = {
+	    .threads = g->threads,
+	    .progress = g->progress,
+	    .key = ledger_statprint_key(g->ledger),
+	    .fresh = !cached,
+	};
+	size_t before = findings->n + findings->dropped;
+	struct err why;
+
+	*measured = (struct tree_result){0};
+	if (guard_open_tree(g, l, &tree_fd, &why) ||
+	    tree_measure(tree_fd, &opt, measured, &why)) {
+		check_add_failure(l, &why, findings);
+		return 0;
+	}
+	if (digest_equal(&measured->digest, &seal->tree))
+		return 0;
+	measured->has_print = false;
+	if (explain(g, seal, l, tree_fd, findings, &why)) {
+		if (why.code == ERR_LEDGER) {
+			*e = why;
+			return why.code;
+		}
+		check_add_failure(l, &why, findings);
+	}
+	if (findings->n + findings->dropped == before)
+		add_unexplained(seal, l, measured, findings);
+	return 0;
+}
+
+int check_settle(const struct guard *g, const struct store_layer *l,
+    struct timespec *moment, struct err *e)
+{
+	if (clock_gettime(CLOCK_REALTIME_COARSE, moment))
+		return err_sys(e, "clock_gettime");
+	if (syncfs(g->store->places[l->place].driver_fd))
+		return err_sys(e, "syncfs of %s", g->store->places[l->place].path);
+	return 0;
+}
+
+bool check_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+int check_print_add_tar_split(const struct guard *g, const struct store_layer *l,
+    struct statprint *print, struct timespec *ctime, struct err *e)
+{
+	char name[ID_LEN + sizeof(".tar-split.gz")];
+
+	snprintf(name, sizeof(name), "%s.tar-split.gz", l->id);
+	return statprint_add_file(g->store->places[l->place].layers_fd, name,
+	    ledger_statprint_key(g->ledger), print, ctime, e);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.c: see config.h. */
+#include "guard/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+void config_default(struct config *c)
+{
+	*c = (struct config){.level = LEVEL_STAT};
+	policy_default(&c->policy);
+}
+
+static int set_threads(struct config *c, const char *value, struct err *e)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end || errno || n > CONFIG_THREADS_MAX)
+		return err_set(e, ERR_USAGE, "threads: '%s' is not a number from 0 to %d",
+		    value, CONFIG_THREADS_MAX);
+	c->threads = (unsigned)n;
+	return 0;
+}
+
+static int set_verify(
+    struct config *c, const char *name, const char *value, struct err *e)
+{
+	if (strcmp(name, "level") == 0) {
+		if (!verify_level_parse(value, &c->level))
+			return err_set(
+			    e, ERR_USAGE, "level: '%s' is not stat, full or oci", value);
+		return 0;
+	}
+	if (strcmp(name, "cached") == 0) {
+		c->cached = strcmp(value, "yes") == 0;
+		if (!c->cached && strcmp(value, "no") != 0)
+			return err_set(
+			    e, ERR_USAGE, "cached: '%s' is not yes or no", value);
+		return 0;
+	}
+	if (strcmp(name, "threads") == 0)
+		return set_threads(c, value, e);
+	return err_set(e, ERR_USAGE, "section [verify] has no setting '%s'", name);
+}
+
+static int set_finding(
+    struct config *c, const char *name, const char *value, struct err *e)
+{
+	enum finding_class class;
+	enum severity severity;
+
+	if (!finding_class_parse(name, &class))
+		return err_set(e, ERR_USAGE, "'%s' is no finding class", name);
+	if (!severity_parse(value, &severity))
+		return err_set(
+		    e, ERR_USAGE, "%s: '%s' is not deny, warn or ignore", name, value);
+	return policy_set(&c->policy, class, severity, e);
+}
+
+/* Cuts comment and white space around; the result is inside `line`. */
+static char *trim(char *line)
+{
+	char *end = line + strcspn(line, "#");
+
+	while (end > line && strchr(" \t\r", end[-1]))
+		end--;
+	*end = '\0';
+	return line + strspn(line, " \t");
+}
+
+enum section { SECTION_NONE, SECTION_VERIFY, SECTION_FINDINGS };
+
+static int parse_line(struct config *c, char *line, enum section *section, struct err *e)
+{
+	char *equals;
+
+	if (line[0] == '\0')
+		return 0;
+	if (line[0] == '[') {
+		*section = strcmp(line, "[verify]") == 0     ? SECTION_VERIFY
+			   : strcmp(line, "[findings]") == 0 ? SECTION_FINDINGS
+							     : SECTION_NONE;
+		return *section ? 0 : err_set(e, ERR_USAGE, "no section '%s'", line);
+	}
+	equals = strchr(line, '=');
+	if (!equals)
+		return err_set(e, ERR_USAGE, "expected NAME = VALUE");
+	*equals = '\0';
+	switch (*section) {
+	case SECTION_VERIFY:
+		return set_verify(c, trim(line), trim(equals + 1), e);
+	case SECTION_FINDINGS:
+		return set_finding(c, trim(line), trim(equals + 1), e);
+	case SECTION_NONE:
+		break;
+	}
+	return err_set(e, ERR_USAGE, "a setting before any section");
+}
+
+int config_parse(const char *text, size_t len, struct config *c, struct err *e)
+{
+	CLEANUP_FREE char *copy = NULL;
+	enum section section = SECTION_NONE;
+	char *rest;
+	char *line;
+
+	if (memchr(text, '\0', len))
+		return err_set(e, ERR_USAGE, "a NUL byte");
+	copy = xstrndup(text, len);
+	rest = copy;
+	for (unsigned number = 1; (line = strsep(&rest, "\n")); number++) {
+		if (parse_line(c, trim(line), &section, e))
+			return err_wrap(e, "line %u", number);
+	}
+	return 0;
+}
+
+/* Who else could write the file could also switch the guard off. */
+static int check_owner(int fd, struct stat *st, struct err *e)
+{
+	if (fstat(fd, st))
+		return err_sys(e, "fstat");
+	if (!S_ISREG(st->st_mode))
+		return err_set(e, ERR_USAGE, "not a regular file");
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return err_set(e, ERR_USAGE, "owned by uid %u, not by root or this user",
+		    st->st_uid);
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(e, ERR_USAGE, "writable by group or others");
+	if (st->st_size > CONFIG_MAX_BYTES)
+		return err_set(e, ERR_USAGE, "larger than %d bytes", CONFIG_MAX_BYTES);
+	return 0;
+}
+
+static int read_all(int fd, struct buf *out, struct err *e)
+{
+	char chunk[4096];
+	ssize_t n;
+	int r = 0;
+
+	while (!r && (n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0)
+			return err_sys(e, "read");
+		r = buf_add(out, chunk, (size_t)n, e);
+	}
+	return r;
+}
+
+int config_load(const char *path, struct config *c, struct err *e)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	CLEANUP_BUF struct buf text;
+	struct stat st;
+	int r;
+
+	buf_init(&text, CONFIG_MAX_BYTES);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND, "configuration %s does not exist", path);
+	if (fd < 0)
+		return err_sys(e, "configuration %s", path);
+	r = check_owner(fd, &st, e);
+	if (!r)
+		r = read_all(fd, &text, e);
+	if (!r)
+		r = config_parse(text.data, text.len, c, e);
+	return r ? err_wrap(e, "configuration %s", path) : 0;
+}

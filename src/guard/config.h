@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h: layerseal.conf(5). Sections in brackets, "name = value" lines, "#" comments:
+ *
+ *   [verify]
+ *   level = stat        # stat, full, oci
+ *   cached = no         # yes: full levels read through the page cache
+ *   threads = 0         # 0: one per processor
+ *   [findings]
+ *   name-unsealed = ignore
+ *
+ * The file decides what is denied, so it is trusted only if nobody but root or its user can write it.
+ */
+#ifndef GUARD_CONFIG_H
+#define GUARD_CONFIG_H
+
+#include "guard/policy.h"
+#include "guard/verify.h"
+
+struct config {
+	struct policy policy;
+	enum verify_level level;
+	bool cached;
+	unsigned threads;
+};
+
+#define CONFIG_MAX_BYTES 65536
+#define CONFIG_THREADS_MAX 256
+
+void config_default(struct config *c);
+/* ERR_USAGE for what the file says wrong (line named), ERR_NOT_FOUND if there is no such file. */
+MUSTUSE int config_load(const char *path, struct config *c, struct err *e);
+/* The bytes of a file, for tests and fuzzing. */
+MUSTUSE int config_parse(const char *text, size_t len, struct config *c, struct err *e);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.c: see policy.h. */
+#include "guard/policy.h"
+
+#include <string.h>
+
+static const char *const severity_names[] = {
+    [SEVERITY_DENY] = "deny",
+    [SEVERITY_WARN] = "warn",
+    [SEVERITY_IGNORE] = "ignore",
+};
+
+void policy_default(struct policy *p)
+{
+	for (size_t i = 0; i < FINDING_CLASS_COUNT; i++)
+		p->severity[i] = SEVERITY_DENY;
+	/* `podman tag` on a sealed image makes one; the image behind the name is sealed. */
+	p->severity[FINDING_NAME_UNSEALED] = SEVERITY_WARN;
+	/* `podman run --userns` makes them; no build uses one unless it asks for a user namespace. */
+	p->severity[FINDING_LAYER_MAPPED] = SEVERITY_WARN;
+}
+
+const char *severity_name(enum severity s)
+{
+	return severity_names[s];
+}
+
+bool severity_parse(const char *name, enum severity *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(severity_names); i++) {
+		if (strcmp(severity_names[i], name) == 0) {
+			*out = (enum severity)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+int policy_set(struct policy *p, enum finding_class c, enum severity s, struct err *e)
+{
+	if (s != SEVERITY_DENY &&
+	    (c == FINDING_TREE_UNREADABLE || c == FINDING_TREE_UNSTABLE))
+		return err_set(e, ERR_USAGE,
+		    "finding class %s can only be deny: what could not be looked at is "
+		    "not clean",
+		    finding_class_name(c));
+	p->severity[c] = s;
+	return 0;
+}
+
+void policy_apply(const struct policy *p, struct findings *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		list->v[i].severity = p->severity[list->v[i].class];
+	findings_drop(list, SEVERITY_IGNORE);
+}

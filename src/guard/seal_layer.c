@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seal_layer.c: the decision about one layer. */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "guard/sealing.h"
+
+/* Everything that is measured of a layer before it may be sealed. */
+struct measurement {
+	struct tree_result tree;
+	struct identity_result identity;
+	struct statprint print; /* of tree and tar-split, now */
+	bool recordable;	/* the print may be trusted later */
+};
+
+/* What gets each line of the manifest while it is measured. */
+struct sinks {
+	struct identity *identity;
+	struct manifest_writer *writer;
+};
+
+static int sink_line(void *ctx, const char *line, size_t len,
+    const struct manifest_entry *m, struct err *e)
+{
+	struct sinks *sinks = ctx;
+	int r = manifest_writer_add(sinks->writer, line, len, e);
+
+	return r ? r : identity_line(sinks->identity, line, len, m, e);
+}
+
+static int print_now(struct sealing *s, const struct store_layer *l,
+    struct statprint *print, struct timespec *ctime, struct err *e)
+{
+	char path[STORE_TREE_PATH_MAX];
+	struct statprint_job job = {
+	    .base_fd = s->g->store->places[l->place].driver_fd, .path = path};
+
+	store_tree_path(s->g->store, l->id, path);
+	statprint_run(&job, 1, ledger_statprint_key(s->g->ledger), s->g->threads, NULL);
+	if (job.rc) {
+		*e = job.err;
+		return job.rc;
+	}
+	*print = job.print;
+	return check_print_add_tar_split(s->g, l, print, ctime, e);
+}
+
+/* For vfs, whose trees hold everything below too, the expectation starts at the base. */
+static int expect_parents(struct sealing *s, const struct store_layer *l,
+    struct identity *identity, struct err *e)
+{
+	const struct store_layer *parent;
+	struct identity_result ignored;
+	CLEANUP_FD int tree_fd = -1;
+	bool checked;
+	int r;
+
+	if (s->g->store->config->driver != STORE_VFS || !l->parent[0])
+		return 0;
+	parent = records_layer(&s->survey.records, l->parent);
+	r = expect_parents(s, parent, identity, e);
+	if (!r)
+		r = guard_open_tree(s->g, parent, &tree_fd, e);
+	if (!r)
+		r = identity_add(identity, parent, tree_fd, NULL, &ignored, &checked,
+		    &s->out->findings, e);
+	return r;
+}
+
+static int identify(struct sealing *s, const struct store_layer *l, int tree_fd,
+    struct identity *identity, struct measurement *m, struct err *e)
+{
+	bool checked;
+	int r = expect_parents(s, l, identity, e);
+
+	return r ? r
+		 : identity_add(identity, l, tree_fd, s->g->progress, &m->identity,
+		       &checked, &s->out->findings, e);
+}
+
+static int measure_tree(struct sealing *s, const struct store_layer *l, int tree_fd,
+    struct identity *identity, struct measurement *m, struct err *e)
+{
+	struct sinks sinks = {.identity = identity};
+	struct tree_options opt = {
+	    .threads = s->g->threads,
+	    .progress = s->g->progress,
+	    .key = ledger_statprint_key(s->g->ledger),
+	    .line = sink_line,
+	    .line_ctx = &sinks,
+	};
+	int r = manifest_writer_new(s->g->ledger, &sinks.writer, e);
+
+	if (r)
+		return r;
+	r = tree_measure(tree_fd, &opt, &m->tree, e);
+	if (!r)
+		r = identity_finish(identity, l->id, &s->out->findings, e);
+	if (!r)
+		r = manifest_writer_commit(sinks.writer, &m->tree.digest, e);
+	manifest_writer_free(sinks.writer);
+	return r;
+}
+
+/*
+ * Identity and manifest read the tree one after the other. The statprint around both binds them to
+ * one state: who swaps bytes in between moves a ctime (everything was written back before).
+ */
+static int measure_once(struct sealing *s, const struct store_layer *l,
+    struct measurement *m, bool *torn, struct err *e)
+{
+	struct identity *identity = identity_new(s->g->store);
+	struct timespec moment, ctime;
+	struct statprint before;
+	CLEANUP_FD int tree_fd = -1;
+	int r = guard_open_tree(s->g, l, &tree_fd, e);
+
+	if (!r)
+		r = check_settle(s->g, l, &moment, e);
+	if (!r)
+		r = print_now(s, l, &before, &ctime, e);
+	if (!r)
+		r = identify(s, l, tree_fd, identity, m, e);
+	if (!r)
+		r = measure_tree(s, l, tree_fd, identity, m, e);
+	if (!r)
+		r = print_now(s, l, &m->print, &ctime, e);
+	identity_free(identity);
+	if (r)
+		return r;
+	*torn = !statprint_equal(&before, &m->print);
+	m->recordable = m->tree.has_print && check_before(&ctime, &moment);
+	return 0;
+}
+
+#define MEASURE_TRIES 3
+
+/* A layer committed this very moment is too young for a statprint; a little later it is not. */
+static int measure(
+    struct sealing *s, const struct store_layer *l, struct measurement *m, struct err *e)
+{
+	static const struct timespec pause = {.tv_nsec = 20000000};
+	size_t mark = sealing_mark(s);
+	bool torn = true;
+
+	for (int try = 0; try < MEASURE_TRIES; try++) {
+		int r;
+
+		sealing_forget(s, mark);
+		r = measure_once(s, l, m, &torn, e);
+		if (r)
+			return r;
+		if (!torn && (m->recordable || try > 0))
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return err_set(
+	    e, ERR_CHANGED, "layer %.12s changed while it was measured", l->id);
+}
+
+static void check_identity(
+    struct sealing *s, const struct store_layer *l, const struct measurement *m)
+{
+	struct findings *findings = &s->out->findings;
+	struct place where = {.layer = l->id};
+	char chain_id[ID_LEN + 1];
+	struct finding *f;
+
+	identity_chain_id(l->parent, &m->identity.diff_id, chain_id);
+	if (strcmp(chain_id, l->id) != 0) {
+		f = findings_add(findings, FINDING_LAYER_ID, where);
+		finding_expected(f, "%s (chain id of parent and diff-id)", chain_id);
+		finding_found(f, "%s", l->id);
+	}
+	if (m->tree.outside_links) {
+		f = findings_add(findings, FINDING_TREE_HARDLINK, where);
+		finding_expected(f, "no file has a name outside the layer");
+		finding_found(f, "%" PRIu64 " files are hard-linked from elsewhere",
+		    m->tree.outside_links);
+	}
+}
+
+static void add_entry(struct sealing *s, size_t index, const struct measurement *m)
+{
+	const struct store_layer *l = &s->survey.records.layers[index];
+	const char *link = s->survey.structures[index].link;
+	struct entry *en = sealing_add(s, ENTRY_SEAL_LAYER);
+	struct entry_seal_layer *seal = &en->seal_layer;
+
+	memcpy(seal->layer, l->id, sizeof(seal->layer));
+	memcpy(seal->parent, l->parent, sizeof(seal->parent));
+	seal->diff_id = m->identity.diff_id;
+	seal->diff_size = m->identity.diff_size;
+	seal->record = l->record;
+	seal->created = xstrdup(l->created);
+	seal->link = link[0] ? xstrdup(link) : NULL;
+	seal->tar_split = m->identity.tar_split;
+	seal->tree = m->tree.digest;
+	seal->manifest_bytes = m->tree.manifest_bytes;
+	seal->entries = m->tree.entries;
+	seal->bytes = m->tree.bytes;
+	seal->has_print = m->recordable;
+	memcpy(seal->print, m->print.bytes, sizeof(seal->print));
+	s->out->layers++;
+	s->out->entries += m->tree.entries;
+	s->out->bytes += m->tree.bytes;
+}
+
+static void refuse(struct sealing *s, size_t index)
+{
+	s->layer[index] = STANDING_REFUSED;
+	s->out->refused++;
+}
+
+/* Measures a layer that is not sealed as it is, and seals it if nothing speaks against it. */
+static int seal_fresh(struct sealing *s, size_t index, bool accepted, struct err *e)
+{
+	const struct store_layer *l = &s->survey.records.layers[index];
+	size_t mark = sealing_mark(s);
+	struct measurement m = {0};
+	struct err why;
+	int r = measure(s, l, &m, &why);
+
+	if (r == ERR_IO || r == ERR_CHANGED || r == ERR_NOT_FOUND) {
+		check_add_failure(l, &why, &s->out->findings);
+		refuse(s, index);
+		return 0;
+	}
+	if (r) {
+		*e = why;
+		return r;
+	}
+	check_identity(s, l, &m);
+	if (sealing_mark(s) != mark && !accepted) {
+		refuse(s, index);
+		return 0;
+	}
+	sealing_forget(s, mark);
+	add_entry(s, index, &m);
+	if (accepted)
+		s->batch[s->n_batch - 1].seal_layer.reason =
+		    xstrdup(s->opt->accept_reason);
+	s->layer[index] = STANDING_SEALED;
+	return 0;
+}
+
+static void add_remeasure(struct sealing *s, const struct store_layer *l,
+    const struct digest *tree, const struct statprint *print)
+{
+	struct entry *en = sealing_add(s, ENTRY_REMEASURE);
+
+	memcpy(en->remeasure.layer, l->id, sizeof(en->remeasure.layer));
+	en->remeasure.tree = *tree;
+	memcpy(en->remeasure.print, print->bytes, sizeof(en->remeasure.print));
+	s->out->remeasured++;
+}
+
+/* A sealed layer of the same creation: unchanged by statprint, unchanged by content, or changed. */
+static int reseal(
+    struct sealing *s, size_t index, const struct sealed_layer *sealed, struct err *e)
+{
+	const struct store_layer *l = &s->survey.records.layers[index];
+	struct findings *findings = &s->out->findings;
+	size_t mark = sealing_mark(s);
+	struct timespec moment, ctime;
+	struct tree_result measured;
+	struct statprint print;
+	struct err why;
+	int r;
+
+	check_layer_record(sealed->seal, l, &s->survey.structures[index], findings);
+	if (sealing_mark(s) == mark && sealed->print &&
+	    !print_now(s, l, &print, &ctime, &why) &&
+	    memcmp(print.bytes, sealed->print, sizeof(print.bytes)) == 0) {
+		s->layer[index] = STANDING_SEALED;
+		s->out->unchanged++;
+		return 0;
+	}
+	r = check_settle(s->g, l, &moment, e);
+	if (!r)
+		r = check_tar_split(s->g, sealed->seal, l, findings, e);
+	if (!r)
+		r = check_tree(s->g, sealed->seal, l, true, &measured, findings, e);
+	if (r)
+		return r;
+	if (sealing_mark(s) != mark) {
+		if (!s->opt->accept_reason) {
+			refuse(s, index);
+			return 0;
+		}
+		sealing_forget(s, mark);
+		return seal_fresh(s, index, true, e);
+	}
+	s->layer[index] = STANDING_SEALED;
+	s->out->unchanged++;
+	if (measured.has_print &&
+	    !check_print_add_tar_split(s->g, l, &measured.print, &ctime, &why) &&
+	    check_before(&ctime, &moment))
+		add_remeasure(s, l, &measured.digest, &measured.print);
+	return 0;
+}
+
+/* True if the layer below is sealed (a base needs none); the finding says what is missing. */
+static bool parent_is_sealed(struct sealing *s, const struct store_layer *l)
+{
+	size_t parent = survey_layer_index(&s->survey, l->parent);
+	struct finding *f;
+
+	if (!l->parent[0])
+		return true;
+	if (parent != SIZE_MAX && s->layer[parent] == STANDING_SEALED)
+		return true;
+	f = findings_add(
+	    &s->out->findings, FINDING_LAYER_UNSEALED, (struct place){.layer = l->id});
+	finding_expected(f, "a sealed parent");
+	finding_found(f, "parent %.12s is not sealed", l->parent);
+	return false;
+}
+
+int seal_layer(struct sealing *s, size_t index, struct err *e)
+{
+	const struct store_layer *l = &s->survey.records.layers[index];
+	const struct layer_structure *st = &s->survey.structures[index];
+	const struct sealed_layer *sealed =
+	    ledger_layer(s->g->ledger, &s->g->store_id, l->id);
+	enum layer_role role = layer_role(&s->survey.records, l);
+
+	if (role != LAYER_COMMITTED && !(role == LAYER_CONTAINER && sealed)) {
+		s->layer[index] = STANDING_ASIDE;
+		return 0;
+	}
+	if (!st->tree_ok || sealing_is_blamed(s, l->id, NULL) ||
+	    !parent_is_sealed(s, l)) {
+		refuse(s, index);
+		return 0;
+	}
+	if (sealed && !sealed->retired && !layer_is_another_creation(sealed->seal, l, st))
+		return reseal(s, index, sealed, e);
+	return seal_fresh(s, index, false, e);
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verify.c: the order of a verification. Look (survey), compare every record, answer for trees by
+ * statprint, measure those that it cannot answer for, compare the images, judge.
+ */
+#include "guard/verify.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "guard/check.h"
+#include "guard/users.h"
+
+static const char *const level_names[] = {
+    [LEVEL_STAT] = "stat",
+    [LEVEL_FULL] = "full",
+    [LEVEL_OCI] = "oci",
+};
+
+const char *verify_level_name(enum verify_level l)
+{
+	return level_names[l];
+}
+
+bool verify_level_parse(const char *name, enum verify_level *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
+		if (strcmp(level_names[i], name) == 0) {
+			*out = (enum verify_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = {
+	    [VERDICT_UNVERIFIABLE] = "unverifiable",
+	    [VERDICT_VIOLATED] = "violated",
+	    [VERDICT_CLEAN] = "clean",
+	};
+
+	return names[v];
+}
+
+enum exit_status verdict_exit_status(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_CLEAN:
+		return EXIT_CLEAN;
+	case VERDICT_VIOLATED:
+		return EXIT_VIOLATED;
+	case VERDICT_UNVERIFIABLE:
+		break;
+	}
+	return EXIT_UNVERIFIABLE;
+}
+
+/* A layer whose tree this run answers for. */
+struct subject {
+	const struct store_layer *layer;
+	const struct sealed_layer *sealed;
+	bool answered; /* by its statprint */
+};
+
+struct verification {
+	struct guard *g;
+	const struct verify_options *opt;
+	struct verify_result *out;
+	struct survey survey;
+	struct scope scope;
+	struct subject *subjects;
+	size_t n_subjects;
+	struct entry *remeasures; /* owned strings: none */
+	size_t n_remeasures;
+};
+
+static int note_live(void *ctx, const struct sealed_layer *layer, struct err *e)
+{
+	(void)e;
+	*(bool *)ctx |= !layer->retired;
+	return 0;
+}
+
+/* An emptied store must not read as "nothing to complain about". */
+static int check_records_present(struct verification *v, struct err *e)
+{
+	const struct store_place *place = &v->g->store->places[0];
+	bool sealed = false;
+	struct finding *f;
+	struct stat st;
+	int r = ledger_each_layer(v->g->ledger, &v->g->store_id, note_live, &sealed, e);
+
+	if (r || !sealed)
+		return r;
+	if (place->layers_fd >= 0 &&
+	    fstatat(place->layers_fd, "layers.json", &st, 0) == 0 && st.st_size > 0)
+		return 0;
+	f = findings_add(&v->out->findings, FINDING_RECORD_MISSING,
+	    (struct place){.path = "layers.json"});
+	finding_expected(f, "the records of sealed layers, or an empty list");
+	finding_found(f, "no layers.json, or one without content, below %s", place->path);
+	return 0;
+}
+
+static void add_unsealed(struct verification *v, const struct store_layer *l,
+    const struct sealed_layer *sealed)
+{
+	struct finding *f = findings_add(
+	    &v->out->findings, FINDING_LAYER_UNSEALED, (struct place){.layer = l->id});
+
+	if (!sealed)
+		finding_found(f, "never sealed");
+	else if (sealed->retired)
+		finding_found(f, "sealed once, then removed, and here again");
+	else
+		finding_found(
+		    f, "another creation (%s) of a layer that was sealed", l->created);
+}
+
+/* What one recorded layer is, and whether its tree is to be answered for. */
+static void consider_layer(struct verification *v, size_t index)
+{
+	const struct store_layer *l = &v->survey.records.layers[index];
+	const struct layer_structure *st = &v->survey.structures[index];
+	const struct sealed_layer *sealed =
+	    ledger_layer(v->g->ledger, &v->g->store_id, l->id);
+	enum layer_role role = layer_role(&v->survey.records, l);
+
+	if (role == LAYER_TRANSIENT || !v->scope.layer[index])
+		return;
+	if (role == LAYER_MAPPED) {
+		findings_add(&v->out->findings, FINDING_LAYER_MAPPED,
+		    (struct place){.layer = l->id});
+		return;
+	}
+	if (role == LAYER_CONTAINER && !sealed)
+		return;
+	v->out->layers++;
+	if (!sealed || sealed->retired ||
+	    layer_is_another_creation(sealed->seal, l, st)) {
+		add_unsealed(v, l, sealed);
+		return;
+	}
+	check_layer_record(sealed->seal, l, st, &v->out->findings);
+	if (st->tree_ok)
+		v->subjects[v->n_subjects++] =
+		    (struct subject){.layer = l, .sealed = sealed};
+}
+
+static void consider_layers(struct verification *v)
+{
+	size_t n = v->survey.records.n_layers;
+
+	v->subjects = xcalloc(n, sizeof(*v->subjects));
+	for (size_t i = 0; i < n; i++)
+		consider_layer(v, i);
+	if (v->g->progress)
+		progress_add(&v->g->progress->layers_total, v->n_subjects);
+}
+
+static bool print_answers(
+    struct verification *v, const struct subject *s, struct statprint_job *job)
+{
+	struct timespec ctime;
+	struct err why;
+
+	if (job->rc ||
+	    check_print_add_tar_split(v->g, s->layer, &job->print, &ctime, &why))
+		return false; /* the full measurement will say what is wrong */
+	return memcmp(job->print.bytes, s->sealed->print, sizeof(job->print.bytes)) == 0;
+}
+
+/* Level stat: every layer that has a statprint, all at once. */
+static void answer_by_statprint(struct verification *v)
+{
+	const struct xxh_key *key = ledger_statprint_key(v->g->ledger);
+	CLEANUP_FREE struct statprint_job *jobs = NULL;
+	CLEANUP_FREE char(*paths)[STORE_TREE_PATH_MAX] = NULL;
+	size_t n = 0;
+
+	if (!key)
+		return;
+	jobs = xcalloc(v->n_subjects, sizeof(*jobs));
+	paths = xcalloc(v->n_subjects, sizeof(*paths));
+	for (size_t i = 0; i < v->n_subjects; i++) {
+		const struct store_layer *l = v->subjects[i].layer;
+
+		if (!v->subjects[i].sealed->print)
+			continue;
+		store_tree_path(v->g->store, l->id, paths[n]);
+		jobs[n].base_fd = v->g->store->places[l->place].driver_fd;
+		jobs[n].path = paths[n];
+		n++;
+	}
+	statprint_run(jobs, n, key, v->g->threads, v->g->progress);
+	for (size_t i = 0, job = 0; i < v->n_subjects; i++) {
+		struct subject *s = &v->subjects[i];
+
+		if (!s->sealed->print)
+			continue;
+		s->answered = print_answers(v, s, &jobs[job]);
+		v->out->by_statprint += s->answered;
+		v->out->entries += s->answered ? jobs[job].entries : 0;
+		job++;
+	}
+}
+
+static void add_remeasure(
+    struct verification *v, const struct subject *s, struct tree_result *measured)
+{
+	struct entry *en;
+
+	v->remeasures =
+	    xreallocarray(v->remeasures, v->n_remeasures + 1, sizeof(*v->remeasures));
+	en = &v->remeasures[v->n_remeasures++];
+	*en = (struct entry){
+	    .op = ENTRY_REMEASURE,
+	    .time = time(NULL),
+	    .store = v->g->store_id,
+	};
+	memcpy(en->remeasure.layer, s->layer->id, sizeof(en->remeasure.layer));
+	en->remeasure.tree = measured->digest;
+	memcpy(en->remeasure.print, measured->print.bytes, sizeof(en->remeasure.print));
+}
+
+static int recompute_diff_id(
+    struct verification *v, const struct subject *s, struct err *e)
+{
+	struct identity *identity = identity_new(v->g->store);
+	struct identity_result result;
+	CLEANUP_FD int tree_fd = -1;
+	bool checked;
+	int r = guard_open_tree(v->g, s->layer, &tree_fd, e);
+
+	if (!r)
+		r = identity_add(identity, s->layer, tree_fd, v->g->progress, &result,
+		    &checked, &v->out->findings, e);
+	identity_free(identity);
+	return r;
+}
+
+static int measure_subject(struct verification *v, const struct subject *s, struct err *e)
+{
+	struct findings *findings = &v->out->findings;
+	size_t before = findings->n + findings->dropped;
+	struct timespec moment, ctime;
+	struct tree_result measured;
+	struct err why;
+	int r;
+
+	r = check_settle(v->g, s->layer, &moment, e);
+	if (r)
+		return r;
+	r = check_tar_split(v->g, s->sealed->seal, s->layer, findings, e);
+	if (!r)
+		r = check_tree(v->g, s->sealed->seal, s->layer, v->opt->cached, &measured,
+		    findings, e);
+	if (!r && v->opt->level == LEVEL_OCI && recompute_diff_id(v, s, &why))
+		check_add_failure(s->layer, &why, findings);
+	if (r)
+		return r;
+	v->out->measured++;
+	v->out->entries += measured.entries;
+	v->out->bytes += measured.bytes;
+	if (findings->n + findings->dropped != before || !measured.has_print ||
+	    check_print_add_tar_split(v->g, s->layer, &measured.print, &ctime, &why) ||
+	    !check_before(&ctime, &moment))
+		return 0;
+	if (!s->sealed->print || memcmp(s->sealed->print, measured.print.bytes,
+				     sizeof(measured.print.bytes)) != 0)
+		add_remeasure(v, s, &measured);
+	return 0;
+}
+
+static int measure_the_rest(struct verification *v, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < v->n_subjects; i++) {
+		if (!v->subjects[i].answered)
+			r = measure_subject(v, &v->subjects[i], e);
+		if (v->g->progress)
+			progress_add(&v->g->progress->layers_done, 1);
+	}
+	return r;
+}
+
+static int consider_image(struct verification *v, size_t index, struct err *e)
+{
+	const struct store_image *i = &v->survey.records.images[index];
+	const struct sealed_image *sealed =
+	    ledger_image(v->g->ledger, &v->g->store_id, i->id);
+	struct finding *f;
+	int r;
+
+	if (!v->scope.image[index])
+		return 0;
+	v->out->images++;
+	if (sealed && !sealed->retired) {
+		r = check_image(
+		    v->g, &v->survey.records, sealed->seal, i, &v->out->findings, e);
+		if (!r)
+			check_names(v->g, i, &v->out->findings);
+		return r;
+	}
+	f = findings_add(
+	    &v->out->findings, FINDING_IMAGE_UNSEALED, (struct place){.image = i->id});
+	finding_found(
+	    f, sealed ? "sealed once, then removed, and here again" : "never sealed");
+	return 0;
+}
+
+static int consider_images(struct verification *v, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < v->survey.records.n_images; i++)
+		r = consider_image(v, i, e);
+	return r;
+}
+
+/* A conflict only means that somebody else recorded first; the next run tries again. */
+static void record_remeasures(struct verification *v)
+{
+	struct err ignored;
+
+	if (v->n_remeasures == 0 || !ledger_writable(v->g->ledger))
+		return;
+	if (ledger_append(v->g->ledger, v->remeasures, v->n_remeasures, &ignored) == 0)
+		v->out->remeasured = v->n_remeasures;
+}
+
+static enum verdict judge(const struct findings *list)
+{
+	enum verdict verdict = list->dropped ? VERDICT_VIOLATED : VERDICT_CLEAN;
+
+	for (size_t i = 0; i < list->n; i++) {
+		enum finding_class c = list->v[i].class;
+
+		if (list->v[i].severity != SEVERITY_DENY)
+			continue;
+		if (c != FINDING_TREE_UNREADABLE && c != FINDING_TREE_UNSTABLE)
+			return VERDICT_VIOLATED;
+		if (verdict == VERDICT_CLEAN)
+			verdict = VERDICT_UNVERIFIABLE;
+	}
+	return verdict;
+}
+
+static int run(struct verification *v, struct err *e)
+{
+	int r = survey_take(v->g, &v->survey, &v->out->findings, e);
+
+	if (!r)
+		r = scope_select(
+		    &v->survey, v->opt->images, v->opt->n_images, &v->scope, e);
+	if (!r)
+		r = check_records_present(v, e);
+	if (r)
+		return r;
+	consider_layers(v);
+	if (v->opt->level == LEVEL_STAT)
+		answer_by_statprint(v);
+	r = measure_the_rest(v, e);
+	if (!r)
+		r = consider_images(v, e);
+	return r;
+}
+
+int guard_verify(struct guard *g, const struct verify_options *opt, enum verdict *verdict,
+    struct verify_result *out, struct err *e)
+{
+	struct verification v = {.g = g, .opt = opt, .out = out};
+	int r;
+
+	*verdict = VERDICT_UNVERIFIABLE;
+	*out = (struct verify_result){0};
+	r = run(&v, e);
+	if (!r) {
+		policy_apply(g->policy, &out->findings);
+		users_fill(&v.survey.records, &out->findings);
+		record_remeasures(&v);
+		*verdict = judge(&out->findings);
+	}
+	free(v.remeasures);
+	free(v.subjects);
+	scope_release(&v.scope);
+	survey_release(&v.survey);
+	return r;
+}
+
+void verify_result_release(struct verify_result *r)
+{
+	findings_release(&r->findings);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verify.h: a store against its ledger. Pure judgement: nothing is printed, the store is only read.
+ */
+#ifndef GUARD_VERIFY_H
+#define GUARD_VERIFY_H
+
+#include "guard/guard.h"
+
+/* What each level can and cannot see: layerseal(1), LEVELS. */
+enum verify_level {
+	LEVEL_STAT, /* structure, records, images, statprints; a differing layer is measured */
+	LEVEL_FULL, /* every layer measured */
+	LEVEL_OCI,  /* and its diff-id recomputed */
+};
+
+const char *verify_level_name(enum verify_level l);
+bool verify_level_parse(const char *name, enum verify_level *out);
+
+enum verdict { VERDICT_UNVERIFIABLE, VERDICT_VIOLATED, VERDICT_CLEAN };
+
+const char *verdict_name(enum verdict v);
+enum exit_status verdict_exit_status(enum verdict v);
+
+struct verify_options {
+	enum verify_level level;
+	bool
+	    cached; /* read through the page cache: faster, blind to writes below the file system */
+	const char *const *images; /* limit trees and images to these; none: everything */
+	size_t n_images;
+};
+
+struct verify_result {
+	struct findings
+	    findings;		 /* severities set, ignored ones gone; "used_by" filled */
+	size_t layers, images;	 /* looked at */
+	size_t by_statprint;	 /* layers the statprint answered for */
+	size_t measured;	 /* layers read in full */
+	uint64_t entries, bytes; /* in the measured trees, and entries under statprints */
+	size_t remeasured;	 /* new statprints recorded for unchanged trees */
+};
+
+/*
+ * *verdict is VERDICT_UNVERIFIABLE unless the function returns 0. Findings of class tree-unreadable
+ * and tree-unstable alone also leave it there: what could not be looked at is not clean.
+ * If the ledger is writable, new statprints of layers measured unchanged are recorded.
+ */
+MUSTUSE int guard_verify(struct guard *g, const struct verify_options *opt,
+    enum verdict *verdict, struct verify_result *out, struct err *e);
+void verify_result_release(struct verify_result *r);
+#define CLEANUP_VERIFY_RESULT CLEANUP(verify_result_release)
+
+#endif
