@@ -50,6 +50,21 @@ static void add_file_finding(const struct store_image *i, const char *name,
 	}
 }
 
+static int name_order(const struct entry_seal_image *seal, size_t a,
+    const struct image_content *now, size_t b)
+{
+	if (a == seal->n_files)
+		return 1;
+	if (b == now->n_files)
+		return -1;
+	return strcmp(seal->files[a].name, now->files[b].name);
+}
+
+static bool file_differs(const struct entry_file *sealed, const struct image_file *now)
+{
+	return sealed->size != now->size || !digest_equal(&sealed->sha256, &now->sha256);
+}
+
 /* Both lists are sorted by name. */
 static void compare_files(const struct entry_seal_image *seal,
     const struct image_content *now, const struct store_image *i,
@@ -58,20 +73,14 @@ static void compare_files(const struct entry_seal_image *seal,
 	size_t a = 0, b = 0;
 
 	while (a < seal->n_files || b < now->n_files) {
-		const struct entry_file *sealed =
-		    a < seal->n_files ? &seal->files[a] : NULL;
-		const struct image_file *found = b < now->n_files ? &now->files[b] : NULL;
-		int order = !sealed ? 1 : !found ? -1 : strcmp(sealed->name, found->name);
+		int order = name_order(seal, a, now, b);
+		const struct entry_file *sealed = order <= 0 ? &seal->files[a++] : NULL;
+		const struct image_file *found = order >= 0 ? &now->files[b++] : NULL;
 
-		if (order < 0)
-			add_file_finding(i, sealed->name, sealed, NULL, findings);
-		else if (order > 0)
+		if (!sealed)
 			add_file_finding(i, found->name, NULL, found, findings);
-		else if (sealed->size != found->size ||
-			 !digest_equal(&sealed->sha256, &found->sha256))
+		else if (!found || file_differs(sealed, found))
 			add_file_finding(i, sealed->name, sealed, found, findings);
-		a += order <= 0;
-		b += order >= 0;
 	}
 }
 

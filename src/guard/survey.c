@@ -125,7 +125,7 @@ int scope_select(const struct survey *s, const char *const *images, size_t n,
 		return 0;
 	}
 	for (size_t i = 0; i < n; i++) {
-		size_t index;
+		size_t index = 0;
 		int r = find_image(&s->records, images[i], &index, e);
 
 		if (r) {
