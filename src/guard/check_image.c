@@ -74,13 +74,21 @@ static void compare_files(const struct entry_seal_image *seal,
 
 	while (a < seal->n_files || b < now->n_files) {
 		int order = name_order(seal, a, now, b);
-		const struct entry_file *sealed = order <= 0 ? &seal->files[a++] : NULL;
-		const struct image_file *found = order >= 0 ? &now->files[b++] : NULL;
 
-		if (!sealed)
+		if (order > 0) {
+			const struct image_file *found = &now->files[b++];
+
 			add_file_finding(i, found->name, NULL, found, findings);
-		else if (!found || file_differs(sealed, found))
-			add_file_finding(i, sealed->name, sealed, found, findings);
+			continue;
+		}
+		if (order < 0)
+			add_file_finding(
+			    i, seal->files[a].name, &seal->files[a], NULL, findings);
+		else if (file_differs(&seal->files[a], &now->files[b]))
+			add_file_finding(i, seal->files[a].name, &seal->files[a],
+			    &now->files[b], findings);
+		a++;
+		b += order == 0;
 	}
 }
 
