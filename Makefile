@@ -65,6 +65,10 @@ $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/standalone.o $B/liblayerseal.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$B/bench/%: $B/tests/bench/%.o $B/liblayerseal.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 check: check-unit check-fuzz check-cli
 
 check-unit: $(UNIT)

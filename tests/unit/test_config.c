@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_config.c: layerseal.conf: what it may say, what it may not, and who may have written it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guard/config.h"
+
+static int parse(const char *text, struct config *c, struct err *e)
+{
+	config_default(c);
+	return config_parse(text, strlen(text), c, e);
+}
+
+static void test_defaults(void **state)
+{
+	struct config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse("", &c, &e), 0);
+	assert_int_equal(c.level, LEVEL_STAT);
+	assert_int_equal(c.policy.severity[FINDING_TREE_CONTENT], SEVERITY_DENY);
+	assert_int_equal(c.policy.severity[FINDING_NAME_UNSEALED], SEVERITY_WARN);
+}
+
+static void test_settings(void **state)
+{
+	struct config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(
+	    parse("# comment\n[verify]\nlevel=full # why\n\tcached = yes\nthreads = 7\n"
+		  "[findings]\ntree-mtime = ignore\nlayer-mapped = deny",
+		&c, &e),
+	    0);
+	assert_int_equal(c.level, LEVEL_FULL);
+	assert_true(c.cached);
+	assert_int_equal(c.threads, 7);
+	assert_int_equal(c.policy.severity[FINDING_TREE_MTIME], SEVERITY_IGNORE);
+	assert_int_equal(c.policy.severity[FINDING_LAYER_MAPPED], SEVERITY_DENY);
+}
+
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+	    {"level = stat\n", "line 1: a setting before any section"},
+	    {"[verify]\nlevel = deep\n",
+		"line 2: level: 'deep' is not stat, full or oci"},
+	    {"[verify]\nthreads = -1\n",
+		"line 2: threads: '-1' is not a number from 0 to 256"},
+	    {"[verify]\nthreads = 257\n", "not a number from 0 to 256"},
+	    {"[verify]\ncached = true\n", "is not yes or no"},
+	    {"[verify]\nspeed = 1\n", "has no setting 'speed'"},
+	    {"[policy]\n", "no section '[policy]'"},
+	    {"[findings]\ntree-contents = warn\n", "'tree-contents' is no finding class"},
+	    {"[findings]\ntree-content = off\n", "is not deny, warn or ignore"},
+	    {"[findings]\ntree-unreadable = ignore\n", "can only be deny"},
+	    {"[findings]\ntree-unstable = warn\n", "can only be deny"},
+	    {"[findings]\ntree-content\n", "expected NAME = VALUE"},
+	};
+	struct config c;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(parse(cases[i].text, &c, &e), ERR_USAGE);
+		assert_non_null(strstr(e.msg, cases[i].message));
+	}
+	config_default(&c);
+	assert_int_equal(config_parse("[verify]\0\n", 10, &c, &e), ERR_USAGE);
+}
+
+static void write_config(const char *path, mode_t mode)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs("[verify]\nlevel = oci\n", f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static void test_owner_and_mode(void **state)
+{
+	char path[] = "/tmp/layerseal-config-XXXXXX";
+	int fd = mkstemp(path);
+	struct config c;
+	struct err e;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	config_default(&c);
+	write_config(path, 0644);
+	assert_int_equal(config_load(path, &c, &e), 0);
+	assert_int_equal(c.level, LEVEL_OCI);
+	write_config(path, 0664);
+	assert_int_equal(config_load(path, &c, &e), ERR_USAGE);
+	write_config(path, 0646);
+	assert_int_equal(config_load(path, &c, &e), ERR_USAGE);
+	unlink(path);
+	assert_int_equal(config_load(path, &c, &e), ERR_NOT_FOUND);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(config_load(path, &c, &e), ERR_USAGE);
+	unlink(path);
+}
+
+static void test_policy_apply(void **state)
+{
+	struct findings list = {0};
+	struct config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse("[findings]\ntree-mtime = ignore\n", &c, &e), 0);
+	findings_add(&list, FINDING_TREE_MTIME, (struct place){.layer = "a"});
+	findings_add(&list, FINDING_NAME_UNSEALED, (struct place){.image = "b"});
+	findings_add(&list, FINDING_TREE_MODE, (struct place){.layer = "c"});
+	policy_apply(&c.policy, &list);
+	assert_int_equal(list.n, 2);
+	assert_int_equal(list.v[0].severity, SEVERITY_WARN);
+	assert_int_equal(list.v[1].severity, SEVERITY_DENY);
+	assert_string_equal(list.v[1].layer, "c");
+	findings_release(&list);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_settings),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_owner_and_mode),
+	    cmocka_unit_test(test_policy_apply),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
