@@ -22,22 +22,30 @@ void buf_release(struct buf *b)
 
 void buf_clear(struct buf *b)
 {
-	b->len = 0;
+	buf_truncate(b, 0);
+}
+
+void buf_truncate(struct buf *b, size_t len)
+{
+	b->len = len;
 	if (b->cap)
-		b->data[0] = '\0';
+		b->data[len] = '\0';
 }
 
 int buf_reserve(struct buf *b, size_t more, struct err *e)
 {
 	size_t cap = b->cap ? b->cap : 64;
+	size_t need; /* the NUL included */
 
-	if (more > b->max - b->len)
+	if (more > b->max - b->len || b->len + more == SIZE_MAX)
 		return err_set(
 		    e, ERR_MALFORMED, "larger than the %zu bytes allowed", b->max);
-	if (b->cap && b->len + more < b->cap)
+	need = b->len + more + 1;
+	if (b->cap >= need)
 		return 0;
-	while (cap <= b->len + more)
-		cap *= 2;
+	/* A size that cannot be doubled up to ends the program in xreallocarray(). */
+	while (cap < need)
+		cap = cap > SIZE_MAX / 2 ? SIZE_MAX : 2 * cap;
 	b->data = xreallocarray(b->cap ? b->data : NULL, cap, 1);
 	b->data[b->len] = '\0';
 	b->cap = cap;

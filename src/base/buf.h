@@ -20,13 +20,18 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 void buf_release(struct buf *b); /* frees; the buffer is as after buf_init() */
 void buf_clear(struct buf *b);	 /* len = 0, keeps the memory */
+/* Forgets everything from byte `len` on; len <= b->len. */
+void buf_truncate(struct buf *b, size_t len);
 #define CLEANUP_BUF CLEANUP(buf_release)
 
 MUSTUSE int buf_add(struct buf *b, const void *data, size_t len, struct err *e);
 MUSTUSE int buf_adds(struct buf *b, const char *s, struct err *e);
 MUSTUSE int buf_addf(struct buf *b, struct err *e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
-/* Makes room for `more` bytes and returns where they go; the caller then adds to b->len. */
+/*
+ * Makes room for `more` bytes (and the NUL) at b->data + b->len. Whoever writes there adds to
+ * b->len and puts the NUL.
+ */
 MUSTUSE int buf_reserve(struct buf *b, size_t more, struct err *e);
 
 /* Hands the bytes over (NUL-terminated, heap); the buffer is empty afterwards. */

@@ -16,23 +16,29 @@ MUSTUSE int fs_open_root(const char *path, int *out_fd, struct err *e);
 
 /*
  * openat2(dirfd, path, flags | O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
- * RESOLVE_NO_MAGICLINKS). ENOENT (and only that) gives ERR_NOT_FOUND, all else ERR_IO.
+ * RESOLVE_NO_MAGICLINKS); without O_PATH also O_NONBLOCK | O_NOCTTY, so that it never waits for
+ * the other end of a fifo: whoever did not ask for O_DIRECTORY looks at the type. Not for
+ * O_CREAT. ENOENT (and only that) gives ERR_NOT_FOUND, all else ERR_IO.
  */
 MUSTUSE int fs_open(int dirfd, const char *path, int flags, int *out_fd, struct err *e);
 MUSTUSE int fs_open_dir(int dirfd, const char *path, int *out_fd, struct err *e);
 
 /*
- * A whole regular file of at most `max` bytes, appended to `out`. It is opened O_NONBLOCK and
- * must be a regular file; size, mtime and ctime must be the same before and after
- * (ERR_CHANGED after 3 tries). `st` may be NULL.
+ * A whole file of at most `max` bytes, appended to `out` (which is as before on failure).
+ * Anything but a regular file, and a longer one, is ERR_MALFORMED; a device is not even opened.
+ * Size, mtime and ctime must be the same before and after (ERR_CHANGED after 3 tries).
+ * `st` may be NULL.
  */
 MUSTUSE int fs_read_file(int dirfd, const char *path, size_t max, struct buf *out,
     struct stat *st, struct err *e);
 
-/* readlinkat into a fresh string of at most PATH_MAX - 1 bytes. */
+/*
+ * The target of a symbolic link, a fresh string of at most PATH_MAX - 1 bytes. Something else
+ * than a symbolic link is ERR_MALFORMED.
+ */
 MUSTUSE int fs_readlink(int dirfd, const char *path, char **out, struct err *e);
 
-/* Names in a directory without "." and "..", sorted bytewise. */
+/* Names in a directory without "." and "..", sorted bytewise; more than max_names: ERR_MALFORMED. */
 struct fs_names {
 	char **v;
 	size_t n;
@@ -43,7 +49,10 @@ void fs_names_release(struct fs_names *names);
 #define CLEANUP_NAMES CLEANUP(fs_names_release)
 
 MUSTUSE int fs_write_all(int fd, const void *data, size_t len, struct err *e);
-/* Write to a temporary name, fsync, rename over `name`, fsync the directory. */
+/*
+ * Writes a temporary file, fsyncs it, renames it over `name` (one component) and fsyncs the
+ * directory. The mode is as given whatever the umask. On failure no temporary file is left.
+ */
 MUSTUSE int fs_replace(int dirfd, const char *name, const void *data, size_t len,
     mode_t mode, struct err *e);
 /* As fs_replace, but fails (ERR_REFUSED) if `name` exists already. */

@@ -12,10 +12,13 @@ struct pool;
 
 typedef void pool_fn(void *arg);
 
-/* threads == 0: one per online processor. The caller's thread does not work until pool_wait(). */
+/*
+ * At most `threads` tasks run at once (0: one per processor this process may use). Workers block
+ * all signals. pool_wait() makes up for workers the system refused to start.
+ */
 struct pool *pool_new(unsigned threads);
 void pool_submit(struct pool *p, pool_fn *fn, void *arg);
-/* Returns when no task is left or running; the calling thread helps. */
+/* Returns when no task is left or running; the calling thread helps. Not from within a task. */
 void pool_wait(struct pool *p);
 void pool_free(struct pool *p); /* waits first; NULL is fine */
 

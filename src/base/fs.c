@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fs.c: see fs.h. */
+#include "base/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+
+#define READ_TRIES 3
+#define OPEN_TRIES 50
+
+/* ---- opening ---- */
+
+static int open_error(const char *path, struct err *e)
+{
+	if (errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND, "%s does not exist", path);
+	return err_sys(e, "cannot open %s", path);
+}
+
+int fs_open_root(const char *path, int *out_fd, struct err *e)
+{
+	int fd;
+
+	do
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return open_error(path, e);
+	*out_fd = fd;
+	return 0;
+}
+
+/*
+ * EAGAIN means that a rename raced with a ".." in the path, or that a lease on the file is being
+ * broken. Both pass; whoever makes them last gets an error and no endless loop.
+ */
+static int open_beneath(int dirfd, const char *path, const struct open_how *how)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+
+	for (int tries = 1;; tries++) {
+		long fd = syscall(SYS_openat2, dirfd, path, how, sizeof(*how));
+
+		if (fd >= 0)
+			return (int)fd;
+		if ((errno != EINTR && errno != EAGAIN) || tries == OPEN_TRIES)
+			return -1;
+		if (errno == EAGAIN)
+			nanosleep(&pause, NULL);
+		/* nanosleep() may have changed errno, the next round sets it again. */
+	}
+}
+
+int fs_open(int dirfd, const char *path, int flags, int *out_fd, struct err *e)
+{
+	struct open_how how = {
+	    .flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
+	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd;
+
+	/* openat2() refuses flags that mean nothing together, so not for O_PATH. */
+	if (!(flags & O_PATH))
+		how.flags |= O_NONBLOCK | O_NOCTTY;
+	fd = open_beneath(dirfd, path, &how);
+	if (fd < 0)
+		return open_error(path, e);
+	*out_fd = fd;
+	return 0;
+}
+
+int fs_open_dir(int dirfd, const char *path, int *out_fd, struct err *e)
+{
+	return fs_open(dirfd, path, O_RDONLY | O_DIRECTORY, out_fd, e);
+}
+
+/* ---- reading ---- */
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_mode == b->st_mode && a->st_size == b->st_size &&
+	       same_time(a->st_mtim, b->st_mtim) && same_time(a->st_ctim, b->st_ctim);
+}
+
+static int changed(const char *path, struct err *e)
+{
+	return err_set(e, ERR_CHANGED, "%s changed while it was read", path);
+}
+
+/* Reads up to len bytes; fewer only at the end of the file. */
+static int read_up_to(int fd, void *data, size_t len, size_t *got)
+{
+	*got = 0;
+	while (*got < len) {
+		ssize_t n = read(fd, (char *)data + *got, len - *got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		*got += (size_t)n;
+	}
+	return 0;
+}
+
+/*
+ * The descriptor with O_PATH tells what is there before it is opened for real: already opening a
+ * device can have an effect (a watchdog starts to count).
+ */
+static int open_regular(
+    int dirfd, const char *path, int *out_fd, struct stat *st, struct err *e)
+{
+	CLEANUP_FD int peek = -1;
+	CLEANUP_FD int fd = -1;
+	struct stat peeked;
+	int r;
+
+	r = fs_open(dirfd, path, O_PATH | O_NOFOLLOW, &peek, e);
+	if (r)
+		return r;
+	if (fstat(peek, &peeked))
+		return err_sys(e, "cannot stat %s", path);
+	if (!S_ISREG(peeked.st_mode))
+		return err_set(e, ERR_MALFORMED, "%s is not a regular file", path);
+	r = fs_open(dirfd, path, O_RDONLY, &fd, e);
+	if (r)
+		return r;
+	if (fstat(fd, st))
+		return err_sys(e, "cannot stat %s", path);
+	if (!S_ISREG(st->st_mode) || st->st_dev != peeked.st_dev ||
+	    st->st_ino != peeked.st_ino)
+		return changed(path, e);
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
+static int read_once(int dirfd, const char *path, size_t max, struct buf *out,
+    struct stat *before, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	struct stat after;
+	size_t size, got, beyond;
+	char byte;
+	int r;
+
+	r = open_regular(dirfd, path, &fd, before, e);
+	if (r)
+		return r;
+	if ((uintmax_t)before->st_size > max)
+		return err_set(e, ERR_MALFORMED,
+		    "%s has %jd bytes, more than the %zu allowed", path,
+		    (intmax_t)before->st_size, max);
+	size = (size_t)before->st_size;
+	r = buf_reserve(out, size, e);
+	if (r)
+		return err_wrap(e, "%s", path);
+	if (read_up_to(fd, out->data + out->len, size, &got) ||
+	    read_up_to(fd, &byte, 1, &beyond))
+		return err_sys(e, "cannot read %s", path);
+	if (fstat(fd, &after))
+		return err_sys(e, "cannot stat %s", path);
+	if (got != size || beyond || !same_file(before, &after))
+		return changed(path, e);
+	out->len += size;
+	out->data[out->len] = '\0';
+	return 0;
+}
+
+int fs_read_file(int dirfd, const char *path, size_t max, struct buf *out,
+    struct stat *st, struct err *e)
+{
+	struct stat own;
+	int r = ERR_CHANGED;
+
+	for (int tries = 0; r == ERR_CHANGED && tries < READ_TRIES; tries++)
+		r = read_once(dirfd, path, max, out, &own, e);
+	if (r) {
+		/* What a failed try read lies beyond the content: only the NUL is to be restored. */
+		buf_truncate(out, out->len);
+		return r;
+	}
+	if (st)
+		*st = own;
+	return 0;
+}
+
+int fs_readlink(int dirfd, const char *path, char **out, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	r = fs_open(dirfd, path, O_PATH | O_NOFOLLOW, &fd, e);
+	if (r)
+		return r;
+	if (fstat(fd, &st))
+		return err_sys(e, "cannot stat %s", path);
+	if (!S_ISLNK(st.st_mode))
+		return err_set(e, ERR_MALFORMED, "%s is not a symbolic link", path);
+	n = readlinkat(fd, "", target, sizeof(target));
+	if (n < 0)
+		return err_sys(e, "cannot read the symbolic link %s", path);
+	if ((size_t)n == sizeof(target))
+		return err_set(e, ERR_MALFORMED,
+		    "the symbolic link %s is longer than %zu bytes", path,
+		    sizeof(target) - 1);
+	*out = xstrndup(target, (size_t)n);
+	return 0;
+}
+
+/* ---- listing ---- */
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_dot(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Fills *names in the order of the directory; what was read stays in it on failure. */
+static int read_names(
+    DIR *dir, const char *path, size_t max_names, struct fs_names *names, struct err *e)
+{
+	size_t cap = 0;
+
+	for (;;) {
+		struct dirent *entry;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry && errno)
+			return err_sys(e, "cannot list %s", path);
+		if (!entry)
+			return 0;
+		if (is_dot(entry->d_name))
+			continue;
+		if (names->n == max_names)
+			return err_set(e, ERR_MALFORMED,
+			    "%s holds more than the %zu names allowed", path, max_names);
+		if (names->n == cap) {
+			cap = cap ? 2 * cap : 16;
+			names->v = xreallocarray(names->v, cap, sizeof(*names->v));
+		}
+		names->v[names->n++] = xstrdup(entry->d_name);
+	}
+}
+
+int fs_list(
+    int dirfd, const char *path, size_t max_names, struct fs_names *out, struct err *e)
+{
+	CLEANUP_NAMES struct fs_names names = {0};
+	CLEANUP(close_dir) DIR *dir = NULL;
+	CLEANUP_FD int fd = -1;
+	int r;
+
+	r = fs_open_dir(dirfd, path, &fd, e);
+	if (r)
+		return r;
+	dir = fdopendir(fd);
+	if (!dir)
+		return err_sys(e, "cannot list %s", path);
+	(void)take_fd(&fd);
+	r = read_names(dir, path, max_names, &names, e);
+	if (r)
+		return r;
+	if (names.n)
+		qsort(names.v, names.n, sizeof(*names.v), by_name);
+	*out = names;
+	names = (struct fs_names){0};
+	return 0;
+}
+
+void fs_names_release(struct fs_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i]);
+	free(names->v);
+	*names = (struct fs_names){0};
+}
+
+/* ---- writing ---- */
+
+int fs_write_all(int fd, const void *data, size_t len, struct err *e)
+{
+	const char *s = data;
+
+	while (len) {
+		ssize_t n = write(fd, s, len);
+
+		if (n > 0) {
+			s += n;
+			len -= (size_t)n;
+		} else if (n < 0 && errno == EAGAIN) {
+			struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+			if (poll(&room, 1, -1) < 0 && errno != EINTR)
+				return err_sys(e, "cannot write");
+		} else if (n == 0 || errno != EINTR) {
+			if (n == 0)
+				errno = EIO;
+			return err_sys(e, "cannot write");
+		}
+	}
+	return 0;
+}
+
+#define TEMP_PREFIX ".layerseal-"
+#define TEMP_RANDOM 8
+#define TEMP_BYTES (sizeof(TEMP_PREFIX) + 2 * TEMP_RANDOM)
+
+/* What fs_replace() and fs_create() were asked for. */
+struct new_file {
+	int dirfd;
+	const char *name;
+	const void *data;
+	size_t len;
+	mode_t mode;
+};
+
+/* A name nobody can have prepared; O_EXCL would refuse it anyway. */
+static int temp_name(char name[TEMP_BYTES], struct err *e)
+{
+	unsigned char random[TEMP_RANDOM];
+	ssize_t n;
+
+	do
+		n = getrandom(random, sizeof(random), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(random))
+		return err_sys(e, "cannot get random bytes");
+	memcpy(name, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1);
+	hex_encode(name + sizeof(TEMP_PREFIX) - 1, random, sizeof(random));
+	return 0;
+}
+
+static int fsync_retry(int fd)
+{
+	int r;
+
+	do
+		r = fsync(fd);
+	while (r && errno == EINTR);
+	return r;
+}
+
+/* Writes the new file `temp` and brings it to the disk. */
+static int write_temp(int dir, const char *temp, const struct new_file *f, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	int r;
+
+	do
+		fd = openat(dir, temp,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return err_sys(e, "cannot create a temporary file");
+	r = fs_write_all(fd, f->data, f->len, e);
+	/* fchmod(), because the umask must not decide; last, so that it is never open half-written. */
+	if (!r && (fchmod(fd, f->mode) || fsync_retry(fd)))
+		r = err_sys(e, "cannot write to the disk");
+	if (!r && close(take_fd(&fd)) && errno != EINTR)
+		r = err_sys(e, "cannot write");
+	if (r)
+		unlinkat(dir, temp, 0);
+	return r;
+}
+
+/* renameat2() that never replaces; not every file system has it, all others have link(). */
+static int rename_new(int dirfd, const char *temp, const char *name)
+{
+	if (renameat2(dirfd, temp, dirfd, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (linkat(dirfd, temp, dirfd, name, 0))
+		return -1;
+	return unlinkat(dirfd, temp, 0);
+}
+
+static int put_in_place(
+    int dirfd, const char *temp, const char *name, bool replace, struct err *e)
+{
+	int r =
+	    replace ? renameat(dirfd, temp, dirfd, name) : rename_new(dirfd, temp, name);
+
+	if (r == 0)
+		return 0;
+	r = !replace && errno == EEXIST ? err_set(e, ERR_REFUSED, "it exists already")
+					: err_sys(e, "cannot rename");
+	unlinkat(dirfd, temp, 0);
+	return r;
+}
+
+static int write_file(const struct new_file *f, bool replace, struct err *e)
+{
+	CLEANUP_FD int dir = -1;
+	char temp[TEMP_BYTES];
+	int r;
+
+	if (!*f->name || strchr(f->name, '/') || is_dot(f->name))
+		return err_set(e, ERR_INTERNAL, "not the name of a file in a directory");
+	/* Own descriptor: fsync() needs one for reading, f->dirfd may be AT_FDCWD or O_PATH. */
+	r = fs_open_dir(f->dirfd, ".", &dir, e);
+	if (!r)
+		r = temp_name(temp, e);
+	if (!r)
+		r = write_temp(dir, temp, f, e);
+	if (!r)
+		r = put_in_place(dir, temp, f->name, replace, e);
+	if (!r && fsync_retry(dir))
+		r = err_sys(e, "cannot bring its directory to the disk");
+	return r;
+}
+
+int fs_replace(
+    int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	const struct new_file f = {dirfd, name, data, len, mode};
+
+	return write_file(&f, true, e) ? err_wrap(e, "cannot write %s", name) : 0;
+}
+
+int fs_create(
+    int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	const struct new_file f = {dirfd, name, data, len, mode};
+
+	return write_file(&f, false, e) ? err_wrap(e, "cannot create %s", name) : 0;
+}
