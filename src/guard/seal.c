@@ -7,6 +7,7 @@
 
 #include "guard/sealing.h"
 #include "guard/users.h"
+#include "guard/vanish.h"
 
 struct entry *sealing_add(struct sealing *s, enum entry_op op)
 {
@@ -161,6 +162,8 @@ static int run(struct sealing *s, struct err *e)
 		r = seal_images(s, e);
 	if (!r)
 		r = retire_the_gone(s, e);
+	if (!r)
+		r = vanish_forget(s->g, &s->out->findings, e);
 	if (!r && s->n_batch)
 		r = ledger_append(s->g->ledger, s->batch, s->n_batch, e);
 	return r;

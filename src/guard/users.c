@@ -26,30 +26,36 @@ static bool uses(const struct records *r, const struct store_image *i, const cha
 	return false;
 }
 
-static char *users_of(const struct records *r, const char *layer)
+/* Names say more than ids: images with names come first. */
+static void collect(
+    const struct records *r, const char *layer, bool named, char **text, size_t *n)
 {
-	char *text = NULL;
-	size_t n = 0;
-
 	for (size_t i = 0; i < r->n_images; i++) {
 		const struct store_image *image = &r->images[i];
 		char *longer;
 
-		if (!uses(r, image, layer) || n++ >= USERS_NAMED)
+		if ((image->n_names > 0) != named || !uses(r, image, layer) ||
+		    (*n)++ >= USERS_NAMED)
 			continue;
-		longer = xasprintf("%s%s%.*s", text ? text : "", text ? ", " : "",
-		    image->n_names ? 255 : 12,
-		    image->n_names ? image->names[0] : image->id);
-		free(text);
-		text = longer;
+		longer = xasprintf("%s%s%.*s", *text ? *text : "", *text ? ", " : "",
+		    named ? 255 : 12, named ? image->names[0] : image->id);
+		free(*text);
+		*text = longer;
 	}
-	if (n > USERS_NAMED) {
-		char *longer = xasprintf("%s and %zu more", text, n - USERS_NAMED);
+}
 
-		free(text);
-		text = longer;
-	}
-	return text;
+static char *users_of(const struct records *r, const char *layer)
+{
+	char *text = NULL, *longer;
+	size_t n = 0;
+
+	collect(r, layer, true, &text, &n);
+	collect(r, layer, false, &text, &n);
+	if (n <= USERS_NAMED)
+		return text;
+	longer = xasprintf("%s and %zu more", text, n - USERS_NAMED);
+	free(text);
+	return longer;
 }
 
 void users_fill(const struct records *r, struct findings *findings)

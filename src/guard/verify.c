@@ -11,6 +11,7 @@
 
 #include "guard/check.h"
 #include "guard/users.h"
+#include "guard/vanish.h"
 
 static const char *const level_names[] = {
     [LEVEL_STAT] = "stat",
@@ -367,6 +368,8 @@ static int run(struct verification *v, struct err *e)
 	r = measure_the_rest(v, e);
 	if (!r)
 		r = consider_images(v, e);
+	if (!r)
+		r = vanish_forget(v->g, &v->out->findings, e);
 	return r;
 }
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vanish.c: see vanish.h. */
+#include "guard/vanish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* True unless the name is known not to exist: an error is not absence. */
+static bool may_exist(int dirfd, const char *name)
+{
+	struct stat st;
+
+	if (dirfd < 0)
+		return false;
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+static bool layer_vanished(
+    const struct guard *g, const struct records *now, const char *id)
+{
+	const struct store_layer *l = records_layer(now, id);
+	char tree[STORE_TREE_PATH_MAX], *slash;
+
+	if (l)
+		return l->incomplete;
+	store_tree_path(g->store, id, tree);
+	slash = strrchr(tree, '/');
+	/* overlay: the whole directory <id>, not only <id>/diff. */
+	if (g->store->config->driver == STORE_OVERLAY && slash)
+		*slash = '\0';
+	for (size_t i = 0; i < g->store->n_places; i++) {
+		if (may_exist(g->store->places[i].driver_fd, tree))
+			return false;
+	}
+	return true;
+}
+
+static bool image_vanished(
+    const struct guard *g, const struct records *now, const char *id)
+{
+	if (records_image(now, id))
+		return false;
+	for (size_t i = 0; i < g->store->n_places; i++) {
+		if (may_exist(g->store->places[i].images_fd, id))
+			return false;
+	}
+	return true;
+}
+
+static bool vanished(
+    const struct guard *g, const struct records *now, const struct finding *f)
+{
+	/* Ids in findings of malformed records may be anything: they name nothing that can vanish. */
+	if (f->layer)
+		return strlen(f->layer) == ID_LEN && !strchr(f->layer, '/') &&
+		       layer_vanished(g, now, f->layer);
+	if (f->image)
+		return strlen(f->image) == ID_LEN && !strchr(f->image, '/') &&
+		       image_vanished(g, now, f->image);
+	return false;
+}
+
+static bool names_objects(const struct findings *findings)
+{
+	for (size_t i = 0; i < findings->n; i++) {
+		if (findings->v[i].layer || findings->v[i].image)
+			return true;
+	}
+	return false;
+}
+
+int vanish_forget(const struct guard *g, struct findings *findings, struct err *e)
+{
+	CLEANUP_FINDINGS struct findings ignored = {0};
+	CLEANUP_RECORDS struct records now = {0};
+	int r;
+
+	if (!names_objects(findings))
+		return 0;
+	r = records_read(g->store, &now, &ignored, e);
+	/* Records that cannot be read in full excuse nothing. */
+	if (r || ignored.n)
+		return r;
+	for (size_t i = 0; i < findings->n; i++) {
+		if (vanished(g, &now, &findings->v[i]))
+			findings->v[i].severity = SEVERITY_IGNORE;
+	}
+	findings_drop(findings, SEVERITY_IGNORE);
+	return 0;
+}
