@@ -49,17 +49,21 @@ static bool image_vanished(
 	return true;
 }
 
+/* An id that is none names nothing that can vanish. */
+static bool is_id(const char *s)
+{
+	return s && strlen(s) == ID_LEN && !strchr(s, '/');
+}
+
 static bool vanished(
     const struct guard *g, const struct records *now, const struct finding *f)
 {
-	/* Ids in findings of malformed records may be anything: they name nothing that can vanish. */
-	if (f->layer)
-		return strlen(f->layer) == ID_LEN && !strchr(f->layer, '/') &&
-		       layer_vanished(g, now, f->layer);
-	if (f->image)
-		return strlen(f->image) == ID_LEN && !strchr(f->image, '/') &&
-		       image_vanished(g, now, f->image);
-	return false;
+	if (is_id(f->image))
+		return image_vanished(g, now, f->image);
+	/* Here the layer is the one whose absence is the finding. */
+	if (f->class == FINDING_LAYER_MISSING)
+		return false;
+	return is_id(f->layer) && layer_vanished(g, now, f->layer);
 }
 
 static bool names_objects(const struct findings *findings)
