@@ -245,9 +245,20 @@ static void tree_root(struct fsverity *v, struct digest *root)
 	}
 }
 
+/* The file digest binds the size to the root. */
+static void file_digest(const struct digest *root, uint64_t size, struct digest *out)
+{
+	struct descriptor d = {.version = 1,
+	    .hash_algorithm = 1,
+	    .log_block_bytes = 12,
+	    .data_size_le = htole64(size)};
+
+	memcpy(d.root_hash, root->bytes, DIGEST_BYTES);
+	sha256(&d, sizeof(d), out);
+}
+
 void fsverity_final(struct fsverity *v, struct digest *out)
 {
-	struct descriptor d = {.version = 1, .hash_algorithm = 1, .log_block_bytes = 12};
 	struct digest root;
 
 	if (v->pending) {
@@ -255,9 +266,7 @@ void fsverity_final(struct fsverity *v, struct digest *out)
 		add_block(v, v->block);
 	}
 	tree_root(v, &root);
-	d.data_size_le = htole64(v->size);
-	memcpy(d.root_hash, root.bytes, DIGEST_BYTES);
-	sha256(&d, sizeof(d), out);
+	file_digest(&root, v->size, out);
 
 	for (unsigned i = 0; i < v->depth; i++)
 		v->level[i].n = 0;
@@ -269,6 +278,41 @@ void fsverity_final(struct fsverity *v, struct digest *out)
 void fsverity_free(struct fsverity *v)
 {
 	free(v);
+}
+
+void fsverity_part(const void *data, size_t len, struct digest *out)
+{
+	const uint8_t *p = data;
+	struct level l = {.n = 0};
+
+	for (; len >= BLOCK_BYTES; p += BLOCK_BYTES, len -= BLOCK_BYTES)
+		hash_block(p, &l.hash[l.n++]);
+	if (len) {
+		uint8_t last[BLOCK_BYTES] = {0};
+
+		memcpy(last, p, len);
+		hash_block(last, &l.hash[l.n++]);
+	}
+	close_level(&l, out);
+}
+
+void fsverity_join(struct digest *parts, size_t n, uint64_t size, struct digest *out)
+{
+	/* Level by level in place: a block's hash lands before the next block's first one. */
+	while (n > 1) {
+		size_t blocks = 0;
+
+		for (size_t i = 0; i < n; i += HASHES_PER_BLOCK) {
+			size_t left = n - i;
+			struct level l;
+
+			l.n = left < HASHES_PER_BLOCK ? (unsigned)left : HASHES_PER_BLOCK;
+			memcpy(l.hash, parts + i, l.n * sizeof(l.hash[0]));
+			close_level(&l, &parts[blocks++]);
+		}
+		n = blocks;
+	}
+	file_digest(&parts[0], size, out);
 }
 
 struct xxh128 xxh128_keyed(const struct xxh_key *key, const void *data, size_t len)

@@ -52,6 +52,15 @@ void fsverity_update(struct fsverity *v, const void *data, size_t len);
 void fsverity_final(struct fsverity *v, struct digest *out); /* and starts afresh */
 void fsverity_free(struct fsverity *v);
 
+/*
+ * The same digest of a file of more than one block, in parts of FSVERITY_PART_BYTES (the last one
+ * may be shorter) that any threads hash in any order. fsverity_join() uses `parts` up.
+ */
+#define FSVERITY_PART_BYTES                                                              \
+	(128 * 4096) /* as many blocks as have their hashes in one block */
+void fsverity_part(const void *data, size_t len, struct digest *out);
+void fsverity_join(struct digest *parts, size_t n, uint64_t size, struct digest *out);
+
 /* Keyed 128-bit sums (XXH3 with a secret). Not collision resistant against who knows the key. */
 #define XXH_KEY_BYTES 192
 struct xxh_key {

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * statprint.c: the fast path, see tree.h. A directory is one unit of work: whoever takes it stats
+ * its entries by name, adds their hashes to a sum and goes on with its first subdirectory; the
+ * other subdirectories are left on the pool's stack for any thread.
+ */
+#include <dirent.h>
+#include <endian.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/pool.h"
+#include "tree/walk.h"
+
+#define NAME_BYTES 256
+
+/* ---- the sum ---- */
+
+const struct xxh128 walk_print_none = {0, 0};
+
+/*
+ * What is hashed for one entry. Fixed width, little-endian, the name (the only field of variable
+ * length) last, so that two different entries are two different byte strings.
+ */
+struct print_input {
+	uint64_t dir_lo, dir_hi;
+	uint64_t ino, size, mtime_sec, ctime_sec;
+	uint32_t mtime_nsec, ctime_nsec;
+	uint32_t mode, nlink, uid, gid;
+	uint32_t dev_major, dev_minor, rdev_major, rdev_minor;
+	char name[NAME_BYTES];
+};
+#define PRINT_FIXED_BYTES offsetof(struct print_input, name)
+_Static_assert(PRINT_FIXED_BYTES == 88, "print_input has no padding");
+
+/* Shorter than any print_input, so no directory's identity is the hash of an entry. */
+struct dir_input {
+	uint64_t parent_lo, parent_hi;
+	char name[NAME_BYTES];
+};
+_Static_assert(offsetof(struct dir_input, name) == 16, "dir_input has no padding");
+
+struct xxh128 walk_print_dir(
+    const struct xxh_key *key, const struct xxh128 *parent, const char *name, size_t len)
+{
+	struct dir_input in;
+
+	if (len > sizeof(in.name))
+		len = sizeof(in.name);
+	in.parent_lo = htole64(parent->lo);
+	in.parent_hi = htole64(parent->hi);
+	memcpy(in.name, name, len);
+	return xxh128_keyed(key, &in, offsetof(struct dir_input, name) + len);
+}
+
+void walk_print_add(struct walk_sum *sum, const struct xxh_key *key,
+    const struct xxh128 *dir, const char *name, const struct walk_stat *st)
+{
+	size_t len = strnlen(name, NAME_BYTES);
+	struct print_input in;
+	struct xxh128 h;
+
+	in.dir_lo = htole64(dir->lo);
+	in.dir_hi = htole64(dir->hi);
+	in.ino = htole64(st->ino);
+	in.size = htole64(st->size);
+	in.mtime_sec = htole64((uint64_t)st->mtime_sec);
+	in.ctime_sec = htole64((uint64_t)st->ctime_sec);
+	in.mtime_nsec = htole32(st->mtime_nsec);
+	in.ctime_nsec = htole32(st->ctime_nsec);
+	in.mode = htole32(st->mode);
+	in.nlink = htole32(st->nlink);
+	in.uid = htole32(st->uid);
+	in.gid = htole32(st->gid);
+	in.dev_major = htole32(st->dev_major);
+	in.dev_minor = htole32(st->dev_minor);
+	in.rdev_major = htole32(st->rdev_major);
+	in.rdev_minor = htole32(st->rdev_minor);
+	memcpy(in.name, name, len);
+	h = xxh128_keyed(key, &in, PRINT_FIXED_BYTES + len);
+	sum->v += (unsigned __int128)h.hi << 64 | h.lo;
+}
+
+struct statprint walk_print_final(const struct walk_sum *sum)
+{
+	uint64_t le[2] = {htole64((uint64_t)sum->v), htole64((uint64_t)(sum->v >> 64))};
+	struct statprint out;
+
+	memcpy(out.bytes, le, sizeof(out.bytes));
+	return out;
+}
+
+static struct walk_sum sum_of(const struct statprint *p)
+{
+	uint64_t le[2];
+
+	memcpy(le, p->bytes, sizeof(le));
+	return (struct walk_sum){
+	    (unsigned __int128)le64toh(le[1]) << 64 | le64toh(le[0])};
+}
+
+bool statprint_equal(const struct statprint *a, const struct statprint *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+int statprint_add_file(int dirfd, const char *name, const struct xxh_key *key,
+    struct statprint *sum, struct timespec *ctime, struct err *e)
+{
+	struct walk_sum total = sum_of(sum);
+	struct walk_stat st;
+	int r = walk_stat(dirfd, name, NULL, &st, e);
+
+	if (!r && !S_ISREG(st.mode))
+		r = err_set(e, ERR_MALFORMED, "it is not a regular file");
+	if (r)
+		return err_wrap(e, "%s", name);
+	/* In no directory, where of a tree only the nameless root is. */
+	walk_print_add(&total, key, &walk_print_none, name, &st);
+	*sum = walk_print_final(&total);
+	*ctime = (struct timespec){.tv_sec = st.ctime_sec, .tv_nsec = st.ctime_nsec};
+	return 0;
+}
+
+/* ---- the walk ---- */
+
+struct run {
+	struct pool *pool;
+	const struct xxh_key *key;
+	struct progress *progress;
+};
+
+struct task {
+	struct run *run;
+	struct statprint_job *job;
+	struct walk_stat root;
+	pthread_mutex_t lock; /* of sum, and of the job's results */
+	struct walk_sum sum;
+	_Atomic bool failed;
+};
+
+/* A directory: opened, then read, then kept while some of its subdirectories were not taken yet. */
+struct node {
+	struct task *task;
+	int fd;
+	unsigned depth; /* of the root: 0 */
+	struct xxh128 parent_print, print;
+	char *path; /* "" for the root */
+	size_t path_len;
+	const char *name; /* the end of `path` */
+	struct walk_names subdirs;
+	size_t next;
+};
+
+/* One directory being read. */
+struct visit {
+	struct node *node;
+	struct walk_sum sum;
+	uint64_t entries;
+	bool named; /* the error at hand names its object */
+};
+
+static struct node *node_new(struct task *task)
+{
+	struct node *n = xcalloc(1, sizeof(*n));
+
+	n->task = task;
+	n->fd = -1;
+	n->path = xstrdup("");
+	n->name = n->path;
+	return n;
+}
+
+static struct node *node_new_child(const struct node *parent, const char *name)
+{
+	struct node *n = xcalloc(1, sizeof(*n));
+
+	n->task = parent->task;
+	n->fd = -1;
+	n->depth = parent->depth + 1;
+	n->path_len = parent->path_len + 1 + strlen(name);
+	n->path = xasprintf("%s/%s", parent->path, name);
+	n->name = n->path + parent->path_len + 1;
+	n->parent_print = parent->print;
+	return n;
+}
+
+static void node_free(struct node *n)
+{
+	base_close_p(&n->fd);
+	walk_names_release(&n->subdirs);
+	free(n->path);
+	free(n);
+}
+
+static void fail(struct task *t, const struct err *e)
+{
+	pthread_mutex_lock(&t->lock);
+	if (!t->job->rc) {
+		t->job->rc = e->code;
+		t->job->err = *e;
+	}
+	pthread_mutex_unlock(&t->lock);
+	t->failed = true;
+}
+
+static int add_entry(
+    struct visit *v, const char *name, size_t len, uint8_t type, struct err *e)
+{
+	struct node *n = v->node;
+	struct walk_stat st;
+	int r;
+
+	if (type == DT_DIR) {
+		walk_names_add(&n->subdirs, name, len, type);
+		return 0;
+	}
+	r = walk_stat(n->fd, name, &n->task->root, &st, e);
+	if (r)
+		return r;
+	if (S_ISDIR(st.mode)) {
+		if (type != DT_UNKNOWN)
+			return err_set(e, ERR_CHANGED, "it became a directory");
+		walk_names_add(&n->subdirs, name, len, type);
+		return 0;
+	}
+	walk_print_add(&v->sum, n->task->run->key, &n->print, name, &st);
+	v->entries++;
+	return 0;
+}
+
+static int add_name(void *ctx, const char *name, size_t len, uint8_t type, struct err *e)
+{
+	struct visit *v = ctx;
+
+	if (add_entry(v, name, len, type, e) == 0)
+		return 0;
+	v->named = true;
+	return err_wrap(e, "%s/%s", v->node->path, name);
+}
+
+/*
+ * The directory is stat'ed before it is listed: every change until then has moved its ctime, and what
+ * comes later comes after this verification.
+ */
+static int sum_node(struct node *n, struct visit *v, struct err *e)
+{
+	struct task *t = n->task;
+	struct walk_stat st;
+	bool is_root = n->depth == 0;
+	int r = walk_stat(n->fd, "", is_root ? NULL : &t->root, &st, e);
+
+	if (r)
+		return r;
+	if (is_root)
+		t->root = st;
+	n->print =
+	    walk_print_dir(t->run->key, &n->parent_print, n->name, strlen(n->name));
+	walk_print_add(&v->sum, t->run->key, &n->parent_print, n->name, &st);
+	return walk_each(n->fd, add_name, v, e);
+}
+
+static void read_node(struct node *n)
+{
+	struct task *t = n->task;
+	struct visit v = {.node = n, .entries = 1};
+	struct err e;
+
+	if (sum_node(n, &v, &e)) {
+		if (!v.named)
+			err_wrap(&e, "%s", n->depth ? n->path : "/");
+		fail(t, &e);
+		return;
+	}
+	pthread_mutex_lock(&t->lock);
+	t->sum.v += v.sum.v;
+	t->job->entries += v.entries;
+	pthread_mutex_unlock(&t->lock);
+	if (t->run->progress)
+		progress_add(&t->run->progress->files_done, v.entries);
+}
+
+static int node_open(struct node *n, int parent_fd, struct err *e)
+{
+	int r;
+
+	if (n->depth > WALK_DEPTH_MAX || n->path_len > WALK_PATH_MAX)
+		r = err_set(e, ERR_IO, "nested deeper than %u levels or %u bytes of path",
+		    WALK_DEPTH_MAX, WALK_PATH_MAX);
+	else
+		r = walk_open_dir(parent_fd, n->name, &n->fd, e);
+	return r ? err_wrap(e, "%s", n->path) : 0;
+}
+
+static void walk_on(void *arg);
+
+/* Opens the next subdirectory of `n`, leaves the others on the pool's stack, reads the one. */
+static struct node *next_subdir(struct node *n)
+{
+	struct task *t = n->task;
+	struct node *child =
+	    node_new_child(n, n->subdirs.text + n->subdirs.v[n->next++].at);
+	struct err e;
+	int r = node_open(child, n->fd, &e);
+
+	if (r)
+		fail(t, &e);
+	if (n->next < n->subdirs.n)
+		pool_submit(t->run->pool, walk_on, n);
+	else
+		node_free(n);
+	if (!r)
+		read_node(child);
+	return child;
+}
+
+/* Depth first, so that few directories are open at a time. */
+static void walk_on(void *arg)
+{
+	struct node *n = arg;
+
+	while (n->next < n->subdirs.n && !n->task->failed)
+		n = next_subdir(n);
+	node_free(n);
+}
+
+static void start(void *arg)
+{
+	struct task *t = arg;
+	struct node *n = node_new(t);
+	struct err e;
+
+	if (fs_open_dir(t->job->base_fd, t->job->path, &n->fd, &e))
+		fail(t, &e);
+	else
+		read_node(n);
+	walk_on(n);
+}
+
+void statprint_run(struct statprint_job *jobs, size_t n, const struct xxh_key *key,
+    unsigned threads, struct progress *progress)
+{
+	struct run run = {.pool = pool_new(threads), .key = key, .progress = progress};
+	CLEANUP_FREE struct task *tasks = xcalloc(n, sizeof(*tasks));
+
+	walk_allow_files();
+	for (size_t i = 0; i < n; i++) {
+		jobs[i].rc = 0;
+		jobs[i].entries = 0;
+		tasks[i].run = &run;
+		tasks[i].job = &jobs[i];
+		pthread_mutex_init(&tasks[i].lock, NULL);
+		pool_submit(run.pool, start, &tasks[i]);
+	}
+	pool_wait(run.pool);
+	pool_free(run.pool);
+	for (size_t i = 0; i < n; i++) {
+		jobs[i].print = walk_print_final(&tasks[i].sum);
+		pthread_mutex_destroy(&tasks[i].lock);
+	}
+}
