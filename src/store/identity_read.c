@@ -2,7 +2,7 @@
 /*
  * identity_read.c: one pass over the remade tar of a layer. libarchive pulls; what it pulls are
  * the segments and file bodies as tar-split lists them, and each byte is hashed on its way. So
- * every body is read once and never copied.
+ * every body is read once and copied nowhere.
  *
  * The diff-id fixes the bytes of the tar but not how tar-split cuts it: who could move the cuts
  * could have another file's bytes, or none, stand in for a file's body. Therefore a body must
@@ -19,20 +19,19 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "store/feed.h"
 #include "store/identity_internal.h"
-
-#define READ_BYTES (256U << 10)
 
 struct reader {
 	struct identity *id;
 	const struct identity_input *in;
 	struct archive *archive;
+	struct feed *feed;
 	struct tarhead *head;
 	struct sha256 *sha;
-	struct fsverity *verity; /* vfs only */
-	uint64_t offset;	 /* bytes of the tar handed out */
+	uint64_t offset; /* bytes of the tar handed out */
 
-	/* Segment bytes from `raw_at` to `offset` that no header has claimed yet. */
+	/* Segment bytes up to `offset` that no header has claimed yet. */
 	struct buf raw;
 	uint64_t raw_at;
 
@@ -43,18 +42,10 @@ struct reader {
 	uint64_t want_size, want_at;
 	unsigned extras; /* file entries of global headers */
 
-	/* The body that is being handed out. fd -1: not there, zeros instead. */
-	int fd;
-	uint64_t left;
-	struct stat before;
-	char path[EXPECT_PATH_MAX];
-	uint8_t *buffer;
-
 	bool headers_off; /* hash only: the headers turned out unusable, */
 	struct err why;	  /* for this reason */
-	bool end;	  /* of the lines */
 	bool bodies;	  /* all were there */
-	int failed;	  /* code of `err`: why pull() stopped libarchive */
+	int failed;	  /* code of `err`: the pieces ended early */
 	struct err err;
 };
 
@@ -93,81 +84,6 @@ int identity_unchanged(int fd, const struct stat *before, const char *name, stru
 	return 0;
 }
 
-static struct place below(const struct reader *r, const char *path, char *absolute)
-{
-	absolute[0] = '/';
-	memcpy(absolute + 1, path, strlen(path) + 1);
-	return (struct place){.layer = r->in->layer_id, .path = absolute};
-}
-
-/* A body that is not there is handed out as zeros: the headers behind it can still be read. */
-static void start_body(struct reader *r, uint64_t size)
-{
-	char absolute[EXPECT_PATH_MAX + 1];
-	struct finding *f;
-	struct err why;
-
-	r->left = size;
-	if (size == 0)
-		return;
-	identity_open_body(r->in->tree_fd, r->path, size, &r->fd, &r->before, &why);
-	if (r->fd >= 0) {
-		if (size > READ_BYTES)
-			posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-		return;
-	}
-	r->bodies = false;
-	f = findings_add(r->in->findings, FINDING_DIFF_ID, below(r, r->path, absolute));
-	finding_expected(f, "a file of %" PRIu64 " bytes (tar header)", size);
-	finding_found(f, "%s", why.code == ERR_NOT_FOUND ? "nothing" : why.msg);
-}
-
-static int end_body(struct reader *r)
-{
-	struct digest digest;
-
-	if (r->fd < 0)
-		return 0;
-	if (identity_unchanged(r->fd, &r->before, r->path, &r->err))
-		return r->err.code;
-	base_close_p(&r->fd);
-	r->fd = -1;
-	if (r->verity) {
-		fsverity_final(r->verity, &digest);
-		if (!r->headers_off)
-			expect_digest(r->id->expect, r->want_node, &digest);
-	}
-	if (r->in->progress)
-		progress_add(&r->in->progress->files_done, 1);
-	return 0;
-}
-
-/* The next piece of the current body. */
-static int body_piece(struct reader *r, size_t *len)
-{
-	size_t want = r->left < READ_BYTES ? (size_t)r->left : READ_BYTES;
-	ssize_t n = (ssize_t)want;
-
-	if (r->fd < 0)
-		memset(r->buffer, 0, want);
-	else
-		do
-			n = read(r->fd, r->buffer, want);
-		while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(&r->err, "cannot read %s", r->path);
-	if (n == 0)
-		return err_set(
-		    &r->err, ERR_CHANGED, "%s changed while it was read", r->path);
-	if (r->verity && r->fd >= 0)
-		fsverity_update(r->verity, r->buffer, (size_t)n);
-	if (r->in->progress)
-		progress_add(&r->in->progress->bytes_done, (uint64_t)n);
-	r->left -= (uint64_t)n;
-	*len = (size_t)n;
-	return r->left == 0 ? end_body(r) : 0;
-}
-
 /* --- the tar, piece by piece -------------------------------------------------------------- */
 
 /* From here on the tar is only hashed. */
@@ -178,80 +94,94 @@ static void give_up_headers(struct reader *r, const struct err *why)
 	r->headers_off = true;
 }
 
-static void check_file_entry(struct reader *r, const struct tarsplit_entry *entry)
+static void check_file_entry(struct reader *r, const struct feed_piece *p)
 {
 	static const char sparse[] = "GNU.sparse.";
 	struct err why;
 
-	if (!r->want && entry->size == 0) {
+	if (!r->want && p->size == 0) {
 		/* A global header has an entry of its own, while libarchive skips it. */
 		r->extras++;
 	} else if (!r->want || r->offset != r->want_at || r->raw.len ||
-		   entry->size != r->want_size || strcmp(r->path, r->want_path) != 0) {
+		   p->size != r->want_size || strcmp(p->path, r->want_path) != 0) {
 		err_set(&why, ERR_MALFORMED,
 		    "the entry of %.200s does not follow a header of that name and size",
-		    entry->name);
+		    p->name);
 		/* libarchive looks into its body for the holes, before it yields the header. */
 		if (memmem(r->raw.data, r->raw.len, sparse, sizeof(sparse) - 1))
 			err_set(&why, ERR_MALFORMED,
 			    "%.200s is a sparse file: tar-split cannot remake its tar",
-			    entry->name);
+			    p->name);
 		give_up_headers(r, &why);
 	}
 	r->want = false;
 }
 
-static int file_entry(struct reader *r, const struct tarsplit_entry *entry)
+static void missing_body(struct reader *r, const struct feed_piece *p)
 {
-	bool absolute;
-	int rc = expect_clean(entry->name, r->path, &absolute, &r->err);
+	char path[EXPECT_PATH_MAX + 1] = "/";
+	struct place where = {.layer = r->in->layer_id, .path = path};
+	struct finding *f;
 
-	if (rc)
-		return rc;
-	if (!r->headers_off)
-		check_file_entry(r, entry);
-	start_body(r, entry->size);
-	return 0;
+	memcpy(path + 1, p->path, strlen(p->path) + 1);
+	r->bodies = false;
+	f = findings_add(r->in->findings, FINDING_DIFF_ID, where);
+	finding_expected(f, "a file of %" PRIu64 " bytes (tar header)", p->size);
+	finding_found(f, "%s", p->missing);
 }
 
-static int segment(struct reader *r, const struct tarsplit_entry *entry)
+static int segment(struct reader *r, const struct feed_piece *p)
 {
 	if (r->headers_off)
 		return 0;
 	if (r->raw.len == 0)
 		r->raw_at = r->offset;
-	return buf_add(&r->raw, entry->bytes, entry->len, &r->err);
+	return buf_add(&r->raw, p->data, p->len, &r->err);
 }
 
-/* The next piece of the tar, hashed; *len == 0 at its end. */
-static int pull(struct reader *r, const void **piece, size_t *len)
+static int take(struct reader *r, const struct feed_piece *p)
 {
-	struct tarsplit_entry entry;
-	int rc = 0;
+	struct progress *progress = r->in->progress;
 
-	*piece = "";
-	*len = 0;
-	while (!rc && *len == 0 && !r->end) {
-		if (r->left) {
-			rc = body_piece(r, len);
-			*piece = r->buffer;
-			continue;
-		}
-		rc = tarsplit_next(r->in->lines, &entry, &r->end, &r->err);
-		if (rc || r->end)
-			break;
-		if (entry.type == TARSPLIT_FILE) {
-			rc = file_entry(r, &entry);
-			continue;
-		}
-		rc = segment(r, &entry);
-		*piece = entry.bytes;
-		*len = entry.len;
+	switch (p->kind) {
+	case FEED_SEGMENT:
+		return segment(r, p);
+	case FEED_FILE:
+		if (!r->headers_off)
+			check_file_entry(r, p);
+		if (p->missing)
+			missing_body(r, p);
+		if (progress)
+			progress_add(&progress->files_done, 1);
+		break;
+	case FEED_BODY:
+		if (p->verity && !r->headers_off)
+			expect_digest(r->id->expect, r->want_node, p->verity);
+		if (progress)
+			progress_add(&progress->bytes_done, p->len);
+		break;
+	case FEED_END:
+		break;
 	}
-	if (rc)
-		return rc;
-	sha256_update(r->sha, *piece, *len);
-	r->offset += *len;
+	return 0;
+}
+
+/* The next bytes of the tar, hashed; *len == 0 at its end. */
+static int pull(struct reader *r, const void **bytes, size_t *len)
+{
+	struct feed_piece p;
+
+	do {
+		r->failed = feed_next(r->feed, &p, &r->err);
+		if (!r->failed)
+			r->failed = take(r, &p);
+		if (r->failed)
+			return r->failed;
+	} while (p.len == 0 && p.kind != FEED_END);
+	sha256_update(r->sha, p.data, p.len);
+	r->offset += p.len;
+	*bytes = p.data;
+	*len = p.len;
 	return 0;
 }
 
@@ -260,8 +190,7 @@ static la_ssize_t pull_for_archive(struct archive *a, void *ctx, const void **pi
 	struct reader *r = ctx;
 	size_t len;
 
-	r->failed = pull(r, piece, &len);
-	if (r->failed) {
+	if (pull(r, piece, &len)) {
 		archive_set_error(a, EIO, "%s", r->err.msg);
 		return -1;
 	}
@@ -383,8 +312,7 @@ static int end_of_archive(struct reader *r, struct err *e)
 	if (from < raw_start(r))
 		return err_set(e, ERR_MALFORMED, "the archive ends inside a file");
 	while (len && r->offset < from + 2 * TAR_BLOCK) {
-		r->failed = pull(r, &piece, &len);
-		if (r->failed)
+		if (pull(r, &piece, &len))
 			return r->failed;
 	}
 	if (r->headers_off)
@@ -425,15 +353,14 @@ static int drain(struct reader *r)
 
 	do {
 		buf_clear(&r->raw);
-		r->failed = pull(r, &piece, &len);
-	} while (!r->failed && len);
+	} while (!pull(r, &piece, &len) && len);
 	return r->failed;
 }
 
 /* --- all of it ---------------------------------------------------------------------------- */
 
-static void reader_init(
-    struct reader *r, struct identity *id, const struct identity_input *in)
+static int reader_init(
+    struct reader *r, struct identity *id, const struct identity_input *in, struct err *e)
 {
 	*r = (struct reader){
 	    .id = id,
@@ -441,26 +368,24 @@ static void reader_init(
 	    .archive = archive_read_new(),
 	    .head = tarhead_new(),
 	    .sha = sha256_new(),
-	    .fd = -1,
-	    .buffer = xmalloc(READ_BYTES),
 	    .bodies = true,
 	};
-	if (id->expect->driver == STORE_VFS)
-		r->verity = fsverity_new();
 	/* The chain in front of a header, the padding behind a body, and one segment more. */
 	buf_init(&r->raw, TARHEAD_MAX + 2 * (size_t)TARSPLIT_LINE_MAX);
+	if (!r->archive || archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
+	    archive_read_support_format_empty(r->archive) != ARCHIVE_OK)
+		return err_set(e, ERR_INTERNAL, "libarchive: cannot start");
+	return feed_start(
+	    in->lines, in->tree_fd, id->expect->driver == STORE_VFS, &r->feed, e);
 }
 
 static void reader_release(struct reader *r)
 {
+	feed_stop(r->feed);
 	archive_read_free(r->archive);
 	tarhead_free(r->head);
 	sha256_free(r->sha);
-	if (r->verity)
-		fsverity_free(r->verity);
 	buf_release(&r->raw);
-	base_close_p(&r->fd);
-	free(r->buffer);
 }
 
 static int run(struct reader *r, struct err *e)
@@ -468,9 +393,6 @@ static int run(struct reader *r, struct err *e)
 	struct place where = {.layer = r->in->layer_id};
 	struct err why;
 
-	if (!r->archive || archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(r->archive) != ARCHIVE_OK)
-		return err_set(e, ERR_INTERNAL, "libarchive: cannot start");
 	if (read_headers(r, &why) && !r->failed)
 		give_up_headers(r, &why);
 	if (r->failed || drain(r)) {
@@ -487,17 +409,19 @@ int identity_read(struct identity *id, const struct identity_input *in,
     struct identity_result *out, bool *headers, bool *bodies, struct err *e)
 {
 	struct reader r;
-	int rc;
+	int rc = reader_init(&r, id, in, e);
 
-	reader_init(&r, id, in);
-	rc = run(&r, e);
-	*headers = !r.headers_off;
+	if (!rc)
+		rc = run(&r, e);
 	if (!rc) {
 		sha256_final(r.sha, &out->diff_id);
 		out->diff_size = r.offset;
-		tarsplit_digest(in->lines, &out->tar_split);
+		*headers = !r.headers_off;
 		*bodies = r.bodies;
 	}
 	reader_release(&r);
+	/* The feed's thread is gone: the lines are ours again. */
+	if (!rc)
+		tarsplit_digest(in->lines, &out->tar_split);
 	return rc;
 }
