@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger_dir.c: see ledger_dir.h. */
+#include "ledger/ledger_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+
+#define TRUST_MAX_BYTES 65536
+
+static const char *const files[] = {LEDGER_FILE_DATA, LEDGER_FILE_LOCK, LEDGER_FILE_KEY,
+    LEDGER_FILE_STATPRINT, LEDGER_FILE_TRUST};
+
+static int check_mine(const char *what, const struct stat *st, struct err *e)
+{
+	if (st->st_uid != geteuid())
+		return err_set(e, ERR_LEDGER, "%s: owned by uid %u, not by this user",
+		    what, st->st_uid);
+	if (st->st_mode & (S_IRWXG | S_IRWXO))
+		return err_set(e, ERR_LEDGER,
+		    "%s: group or others may use it (mode %04o)", what,
+		    st->st_mode & 07777);
+	return 0;
+}
+
+static int check_file(int dirfd, const char *name, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : err_sys(e, "%s", name);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_LEDGER, "%s: not a regular file", name);
+	return check_mine(name, &st, e);
+}
+
+static int check_dir(int fd, const char *dir, struct err *e)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st))
+		return err_sys(e, "ledger %s", dir);
+	r = check_mine("ledger", &st, e);
+	for (size_t i = 0; !r && i < ARRAY_LEN(files); i++)
+		r = check_file(fd, files[i], e);
+	return r ? err_wrap(e, "%s", dir) : 0;
+}
+
+static bool exists(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+int ledger_dir_open(const char *dir, int *out_fd, struct err *e)
+{
+	CLEANUP_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(
+		    e, ERR_NOT_FOUND, "no ledger at %s: run layerseal init", dir);
+	if (fd < 0)
+		return err_sys(e, "ledger %s", dir);
+	r = check_dir(fd, dir, e);
+	if (r)
+		return r;
+	if (!exists(fd, LEDGER_FILE_TRUST))
+		return err_set(e, ERR_NOT_FOUND,
+		    "no ledger at %s (no %s): run layerseal init", dir,
+		    LEDGER_FILE_TRUST);
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
+static bool is_ours(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (strcmp(files[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A half-made ledger never signed anything that anybody saw: it may go. */
+static int clear(int fd, const char *dir, struct err *e)
+{
+	CLEANUP_NAMES struct fs_names names = {0};
+	int r = fs_list(fd, ".", ARRAY_LEN(files) + 16, &names, e);
+
+	if (r)
+		return err_wrap(e, "ledger %s", dir);
+	for (size_t i = 0; i < names.n; i++) {
+		if (!is_ours(names.v[i]))
+			return err_set(e, ERR_REFUSED,
+			    "%s holds %s: a ledger is made in a new or empty directory",
+			    dir, names.v[i]);
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		if (unlinkat(fd, names.v[i], 0))
+			return err_sys(e, "ledger %s: %s", dir, names.v[i]);
+	}
+	return 0;
+}
+
+int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	int r;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return err_sys(e, "ledger %s", dir);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "ledger %s", dir);
+	r = check_dir(fd, dir, e);
+	if (!r && exists(fd, LEDGER_FILE_TRUST))
+		r = err_set(e, ERR_REFUSED, "%s holds a ledger already", dir);
+	if (!r)
+		r = clear(fd, dir, e);
+	if (!r)
+		*out_fd = take_fd(&fd);
+	return r;
+}
+
+int ledger_dir_trusted_keys(
+    int dirfd, struct public_key keys[static TRUSTED_KEYS_MAX], size_t *n, struct err *e)
+{
+	CLEANUP_BUF struct buf text;
+	char *rest, *line;
+	int r;
+
+	*n = 0;
+	buf_init(&text, TRUST_MAX_BYTES);
+	r = fs_read_file(dirfd, LEDGER_FILE_TRUST, TRUST_MAX_BYTES, &text, NULL, e);
+	if (r)
+		return err_wrap(e, LEDGER_FILE_TRUST);
+	rest = text.data;
+	while ((line = strsep(&rest, "\n"))) {
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		if (*n == TRUSTED_KEYS_MAX)
+			return err_set(e, ERR_LEDGER,
+			    LEDGER_FILE_TRUST ": more than %d keys", TRUSTED_KEYS_MAX);
+		if (public_key_parse(line, &keys[*n], e)) {
+			err_wrap(e, LEDGER_FILE_TRUST);
+			e->code = ERR_LEDGER;
+			return ERR_LEDGER;
+		}
+		++*n;
+	}
+	return *n ? 0 : err_set(e, ERR_LEDGER, LEDGER_FILE_TRUST ": no key");
+}
+
+int ledger_dir_write_trusted(int dirfd, const struct public_key *key, struct err *e)
+{
+	CLEANUP_BUF struct buf text;
+	int r;
+
+	buf_init(&text, TRUST_MAX_BYTES);
+	r = public_key_format(key, &text, e);
+	if (!r)
+		r = buf_adds(&text, "\n", e);
+	return r ? r : fs_create(dirfd, LEDGER_FILE_TRUST, text.data, text.len, 0600, e);
+}
+
+int ledger_dir_statprint_key(int dirfd, struct xxh_key *out, bool *has, struct err *e)
+{
+	CLEANUP_BUF struct buf bytes;
+	int r;
+
+	*has = false;
+	buf_init(&bytes, XXH_KEY_BYTES);
+	r = fs_read_file(dirfd, LEDGER_FILE_STATPRINT, XXH_KEY_BYTES, &bytes, NULL, e);
+	if (r == ERR_NOT_FOUND)
+		return 0;
+	if (r)
+		return err_wrap(e, LEDGER_FILE_STATPRINT);
+	if (bytes.len != XXH_KEY_BYTES)
+		return err_set(e, ERR_LEDGER,
+		    LEDGER_FILE_STATPRINT ": %zu bytes instead of %d", bytes.len,
+		    XXH_KEY_BYTES);
+	memcpy(out->secret, bytes.data, XXH_KEY_BYTES);
+	explicit_bzero(bytes.data, bytes.len);
+	*has = true;
+	return 0;
+}
+
+int ledger_dir_write_statprint_key(int dirfd, struct err *e)
+{
+	struct xxh_key key;
+	int r;
+
+	crypto_random(key.secret, sizeof(key.secret));
+	r = fs_create(
+	    dirfd, LEDGER_FILE_STATPRINT, key.secret, sizeof(key.secret), 0600, e);
+	explicit_bzero(&key, sizeof(key));
+	return r;
+}
