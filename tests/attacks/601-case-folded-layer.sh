@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+what='images.json: "LAYER" after "layer"; podman takes the last'
+expect=record-ambiguous drivers='overlay vfs'
+attack() { after_layer "\"LAYER\":\"$(image_layer "$OTHER")\""; }
+poisons() { from_build && said '^tool: EVIL other'; }

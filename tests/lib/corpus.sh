@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# corpus.sh: what the runners of tests/attacks and tests/benign share: which engines and drivers,
+# one process for each pair, one merged TAP stream on standard output.
+#
+# A runner sets HERE (its directory) and USAGE, defines runner_option OPTION and run_case FILE (called
+# with the engine up and the store made), and calls corpus_options "$@", then corpus_run.
+
+LIB=$HERE/../lib
+PAIRS='bookworm/overlay trixie/overlay bookworm/vfs trixie/vfs'
+CASES=
+. "$LIB/tap.sh"
+
+corpus_options() {
+	chosen_pairs=
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--pair) chosen_pairs="$chosen_pairs ${2:?}" && shift ;;
+		-*) runner_option "$1" || { corpus_usage && exit 2; } ;;
+		*) CASES="$CASES $1" ;;
+		esac
+		shift
+	done
+	PAIRS=${chosen_pairs:-$PAIRS}
+	: "${LAYERSEAL:=$HERE/../../build/layerseal}"
+	[ "$(id -u)" -eq 0 ] || { echo "$0: needs root" >&2 && exit 2; }
+	[ -x "$LAYERSEAL" ] || { echo "$0: no program at $LAYERSEAL; run make" >&2 && exit 2; }
+	# On a disk: layerseal records no statprint on tmpfs.
+	SCRATCH=$(mktemp -d "${LAYERSEAL_TEST_DIR:-/var/tmp}/layerseal-test.XXXXXX") || exit 2
+	chmod 755 "$SCRATCH"
+	trap 'rm -rf "$SCRATCH"' EXIT
+	trap 'exit 130' INT TERM
+}
+
+corpus_usage() {
+	cat >&2 <<-EOF
+		usage: $0 $USAGE [--pair ENGINE/DRIVER]... [CASE...]
+		  pairs: $PAIRS (default: all)
+		  CASE is a part of the names of the cases to run (default: all)
+	EOF
+}
+
+corpus_run() {
+	{
+		for pair in $PAIRS; do
+			(corpus_pair "$pair") &
+		done
+		wait
+	} | tap_merge
+}
+
+corpus_pair() {
+	PAIR=$1 DRIVER=${1#*/}
+	WORK=$SCRATCH/$(echo "$1" | tr / -)
+	mkdir -p "$WORK"
+	tap_start "$WORK/tap"
+	. "$LIB/engine.sh"
+	. "$LIB/store.sh"
+	trap engine_stop EXIT
+	if ! engine_start "${1%/*}" >"$WORK/start.log" 2>&1; then
+		tap_print "not ok - $PAIR: the engine starts" "$WORK/start.log"
+		exit 1
+	fi
+	if ! store_make "$DRIVER" >"$WORK/make.log" 2>&1; then
+		tap_print "not ok - $PAIR: the store can be made" "$WORK/make.log"
+		exit 1
+	fi
+	for file in "$HERE"/[0-9]*.sh; do
+		name=$(basename "$file" .sh)
+		is_chosen "$name" || continue
+		run_case "$file"
+	done
+}
+
+is_chosen() {
+	[ -n "$CASES" ] || return 0
+	for part in $CASES; do
+		case $1 in *"$part"*) return 0 ;; esac
+	done
+	return 1
+}
+
+# has WORD WORDS: whether WORD is one of them.
+has() { case " $2 " in *" $1 "*) return 0 ;; *) return 1 ;; esac }

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# engine.sh: a podman and a buildah of one version, in a mount namespace of their own.
+#
+#   engine_start NAME    bookworm: this machine's podman (4.3 on Debian 12)
+#                        trixie: podman 5.4 in a debootstrapped tree (tests/lib/make-trixie)
+#   in_engine CMD...     any command there
+#   podman ... buildah ...   on the store $G (run root $R, driver $DRIVER)
+#   layerseal ...        on the same store, with the ledger $LEDGER
+#   build_flags          what every build needs on machines without CAP_SYS_RESOURCE and seccomp
+#   engine_stop          also on exit
+#
+# WORK is the scratch directory; it has the same path inside and outside. Needs root.
+
+LIB=${LIB:?path of tests/lib}
+CACHE=${LAYERSEAL_CACHE:-/var/cache/layerseal-tests}
+ENGINE_PID=
+
+engine_start() {
+	ENGINE=$1
+	G=$WORK/g R=$WORK/r LEDGER=$WORK/ledger
+	mkdir -p "$WORK/bin" "$WORK/tmp"
+	rm -f "$WORK/entered"
+	tree=
+	case $ENGINE in
+	bookworm) ;;
+	trixie)
+		tree=$CACHE/trixie
+		"$LIB/make-trixie" "$tree" || return 1
+		;;
+	*) echo "engine_start: no engine $ENGINE" >&2 && return 1 ;;
+	esac
+	# The namespace ends with this shell, however it ends.
+	unshare --mount --propagation private setpriv --pdeathsig KILL "$LIB/enter" "$WORK" "$tree" \
+		2>"$WORK/enter.log" >/dev/null 3>&- &
+	ENGINE_PID=$!
+	tries=0
+	until [ -e "$WORK/entered" ]; do
+		tries=$((tries + 1))
+		if [ $tries -gt 200 ] || ! kill -0 "$ENGINE_PID" 2>/dev/null; then
+			cat "$WORK/enter.log" >&2
+			echo "engine_start: the namespace of $ENGINE did not come up" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+	cp "${LAYERSEAL:?path of the program}" "$WORK/bin/layerseal"
+}
+
+engine_stop() {
+	[ -n "$ENGINE_PID" ] || return 0
+	kill -9 "$ENGINE_PID" 2>/dev/null
+	wait "$ENGINE_PID" 2>/dev/null
+	ENGINE_PID=
+	return 0
+}
+
+# Nothing of the caller's environment that could change what podman or layerseal does.
+in_engine() {
+	nsenter --mount="/proc/$ENGINE_PID/ns/mnt" -- env -i HOME=/root LC_ALL=C.UTF-8 TMPDIR="$WORK/tmp" \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+
+# A command that hangs ends with status 124.
+podman() {
+	in_engine timeout 120 podman --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
+}
+buildah() {
+	in_engine timeout 120 buildah --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
+}
+
+# Only `init` needs all of the store options; the others are given to check that they are accepted.
+layerseal() {
+	in_engine timeout 120 "$WORK/bin/layerseal" --ledger "$LEDGER" --root "$G" --runroot "$R" \
+		--storage-driver "$DRIVER" "$@"
+}
+
+build_flags() {
+	echo --isolation chroot
+	# podman 5 raises the limits to the maximum it read; lowering them is always allowed.
+	[ "$ENGINE" = bookworm ] || echo --ulimit nofile=1024:1024 --ulimit nproc=1000:1000
+}
+
+# As `podman run` works in this namespace, on any machine: no network, no cgroup of its own.
+run_flags() {
+	echo --cgroups=disabled --network=none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000
+}
