@@ -2,7 +2,7 @@
 /*
  * lock.h: containers/storage's lock files, without ever being in podman's way: open-file-description
  * read locks (they interoperate with its POSIX locks), never blocking, held for milliseconds while
- * records are read. Lock files are never created or written.
+ * records are read. Lock files are never created or written; one that is missing locks nothing.
  */
 #ifndef STORE_LOCK_H
 #define STORE_LOCK_H
@@ -18,12 +18,19 @@ struct store_lock {
 	size_t n;
 };
 
-/* All locks at once, within about 20 ms of trying; *taken false (and no lock held) if a writer is busy. */
-MUSTUSE int store_lock_try(
-    const struct store *s, struct store_lock *out, bool *taken, struct err *e);
+/*
+ * All locks at once, within about 20 ms of trying. False (and no lock held): a writer is busy, or a
+ * lock cannot be had at all (no permission, no lock support, more than STORE_LOCKS_MAX).
+ */
+MUSTUSE bool store_lock_try(const struct store *s, struct store_lock *out);
 void store_lock_release(struct store_lock *l);
 
-/* True if some process holds a write lock on this place's layers.lock now; *since is when that process started. */
+/*
+ * True if some process holds a write lock on this place's layers.lock now, as podman's are taken
+ * (POSIX); *since is when that process started, zero if it lives in another pid namespace. The
+ * lock is advisory and anybody who may write to the store can take it: it explains a change to
+ * an honest store and proves nothing against an attacker.
+ */
 bool store_lock_writer(const struct store_place *p, struct timespec *since);
 
 #endif

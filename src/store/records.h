@@ -33,10 +33,12 @@ struct store_layer {
 	bool volatile_record;	 /* from volatile-layers.json */
 	bool incomplete;	 /* being created or deleted by the engine */
 	bool has_id_maps;	 /* uidmap or gidmap: an id-mapped copy */
-	char *created;		 /* as written */
+	char *created;		 /* as written; "" if the record has none */
 	struct opt_digest diff, compressed;
 	struct opt_digest toc;
 	int64_t diff_size; /* -1 unknown */
+	char **names;	   /* a container's layer may have some */
+	size_t n_names;
 	char **big_data;
 	size_t n_big_data;
 	/*

@@ -32,13 +32,17 @@ struct store_options {
 };
 
 /*
- * Resolves as containers/storage does: options, then STORAGE_DRIVER and STORAGE_OPTS, then the
- * first storage.conf of $CONTAINERS_STORAGE_CONF, $XDG_CONFIG_HOME/containers (rootless also
- * ~/.config/containers), /etc/containers, /usr/share/containers (and storage.conf.d drop-ins are
- * refused by name), then the defaults for root or for the user. `--root` drops the options of
- * storage.conf, as in podman. Additional layer stores, composefs, zstd:chunked-only settings,
- * mount programs' transient stores and drivers other than overlay and vfs are refused by name
- * (ERR_STORE).
+ * Resolves as containers/storage does: options, then the first storage.conf of
+ * $CONTAINERS_STORAGE_CONF, $XDG_CONFIG_HOME/containers (rootless also ~/.config/containers),
+ * /etc/containers, /usr/share/containers, whose driver and options STORAGE_DRIVER and STORAGE_OPTS
+ * replace, then the defaults for root or for the user (_CONTAINERS_ROOTLESS_UID says who that is
+ * inside podman's user namespace). `--root` and `--storage-driver` drop the options of storage.conf,
+ * as in podman.
+ *
+ * Refused by name (ERR_STORE): drop-in files, what of storage.conf cannot be read for sure,
+ * additional layer stores, composefs, ignore_chown_errors, force_mask, transient stores, drivers
+ * other than overlay and vfs, and a driver that nothing names although directories of several
+ * drivers (or of vfs alone, where podman's versions differ) are there.
  */
 MUSTUSE int store_discover(
     const struct store_options *opt, struct store_config *out, struct err *e);
@@ -62,12 +66,13 @@ struct store {
 	size_t n_places;
 	int runroot_fd; /* -1 if it does not exist (after a reboot) */
 	bool
-	    user_xattrs; /* rootless: overlay marks are user.overlay.*, not trusted.overlay.* */
+	    user_xattrs; /* rootless, or a user's store: overlay marks are user.overlay.* */
 };
 
 /*
- * Opens the directories. ERR_STORE if a root is missing or not a directory, if a database of
- * another driver makes the layout ambiguous, or on any feature named above. Nothing is created.
+ * Opens the directories. ERR_STORE if a root is missing or not a directory, or if two places are the
+ * same directory. Directories of other drivers do not matter: the config names the driver. Nothing
+ * is created.
  */
 MUSTUSE int store_open(
     const struct store_config *config, struct store *out, struct err *e);

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* note.c: see note.h. */
+#include "crypto/note.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/hex.h"
+
+/* Em dash and space: how a signature line begins. */
+#define SIGNATURE_PREFIX "\xe2\x80\x94 "
+#define SIGNATURE_PREFIX_LEN 4
+#define KEY_ID_BYTES 4
+#define SIGNATURES_MAX 64
+
+static int add_signature(const char *text, size_t len, const struct secret_key *key,
+    struct buf *out, struct err *e)
+{
+	const struct public_key *public = secret_key_public(key);
+	uint8_t blob[KEY_ID_BYTES + SIGNATURE_BYTES] = {(uint8_t)(public->id >> 24),
+	    (uint8_t)(public->id >> 16), (uint8_t)(public->id >> 8),
+	    (uint8_t) public->id};
+	int r = key_sign(key, text, len, blob + KEY_ID_BYTES, e);
+
+	if (!r)
+		r = buf_addf(out, e, SIGNATURE_PREFIX "%s ", public->name);
+	if (!r)
+		r = base64_encode(out, blob, sizeof(blob), e);
+	return r ? r : buf_adds(out, "\n", e);
+}
+
+int note_sign(
+    const char *text, const struct secret_key *key, struct buf *out, struct err *e)
+{
+	size_t len = strlen(text);
+	int r;
+
+	if (len == 0 || text[len - 1] != '\n')
+		return err_set(e, ERR_INTERNAL, "the text of a note ends in a line feed");
+	r = buf_addf(out, e, "%s\n", text);
+	return r ? r : add_signature(text, len, key, out, e);
+}
+
+static int malformed(struct err *e, const char *rule)
+{
+	return err_set(e, ERR_LEDGER, "signed note: %s", rule);
+}
+
+/* One well-formed UTF-8 sequence at s: its length, or 0. Notes of ours are ASCII but for the dashes. */
+static size_t utf8_length(const unsigned char *s, size_t len)
+{
+	size_t n = s[0] < 0x80			  ? 1
+		   : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
+		   : s[0] >= 0xe0 && s[0] <= 0xef ? 3
+		   : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
+						  : 0;
+
+	if (n == 0 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+static int check_bytes(const char *note, size_t len, struct err *e)
+{
+	const unsigned char *s = (const unsigned char *)note;
+
+	if (len == 0 || len > NOTE_MAX_BYTES)
+		return malformed(e, "empty or too long");
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_length(s + i, len - i);
+
+		if (n == 0)
+			return malformed(e, "not UTF-8");
+		if ((s[i] < 0x20 && s[i] != '\n') || s[i] == 0x7f)
+			return malformed(e, "a control character");
+		i += n;
+	}
+	return note[len - 1] == '\n' ? 0 : malformed(e, "does not end in a line feed");
+}
+
+/* The last blank line separates text and signatures; the text keeps its own final LF. */
+static int find_text(const char *note, size_t len, size_t *text_len, struct err *e)
+{
+	for (size_t i = len; i >= 2; i--) {
+		if (note[i - 1] == '\n' && note[i - 2] == '\n') {
+			*text_len = i - 1;
+			return *text_len > 1 && i < len
+				   ? 0
+				   : malformed(e, "no text or no signature");
+		}
+	}
+	return malformed(e, "no blank line before the signatures");
+}
+
+struct signature {
+	char name[KEY_NAME_MAX + 1];
+	uint32_t id;
+	uint8_t bytes[SIGNATURE_BYTES];
+	bool is_ed25519; /* 64 bytes behind the key id; others are somebody else's */
+};
+
+static int parse_signature(
+    const char *line, size_t len, struct signature *out, struct err *e)
+{
+	const char *name = line + SIGNATURE_PREFIX_LEN, *space;
+	CLEANUP_BUF struct buf blob;
+	const unsigned char *bytes;
+
+	*out = (struct signature){0};
+	buf_init(&blob, NOTE_MAX_BYTES);
+	if (len <= SIGNATURE_PREFIX_LEN ||
+	    memcmp(line, SIGNATURE_PREFIX, SIGNATURE_PREFIX_LEN) != 0)
+		return malformed(e, "a signature line without its dash");
+	space = memchr(name, ' ', len - SIGNATURE_PREFIX_LEN);
+	if (!space || space == name)
+		return malformed(e, "a signature line without a key name");
+	if (base64_decode(&blob, space + 1, len - (size_t)(space + 1 - line), e) ||
+	    blob.len <= KEY_ID_BYTES)
+		return malformed(
+		    e, "a signature that is not base64 of a key id and a signature");
+	/* A longer name is not one of ours; the signature is then ignored like any unknown one. */
+	if ((size_t)(space - name) <= KEY_NAME_MAX)
+		memcpy(out->name, name, (size_t)(space - name));
+	bytes = (const unsigned char *)blob.data;
+	out->id = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
+		  (uint32_t)bytes[2] << 8 | bytes[3];
+	out->is_ed25519 = blob.len == KEY_ID_BYTES + SIGNATURE_BYTES;
+	if (out->is_ed25519)
+		memcpy(out->bytes, bytes + KEY_ID_BYTES, SIGNATURE_BYTES);
+	return 0;
+}
+
+static const struct public_key *find_key(
+    const struct signature *s, const struct public_key *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (keys[i].id == s->id && strcmp(keys[i].name, s->name) == 0)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+/* As note_verify(), and says which key signed (the first that did). */
+static int verify(const char *note, size_t len, const struct public_key *keys,
+    size_t n_keys, size_t *text_len, const struct public_key **signer, struct err *e)
+{
+	size_t n_signatures = 0, split = 0;
+	int r = check_bytes(note, len, e);
+
+	*signer = NULL;
+	if (!r)
+		r = find_text(note, len, &split, e);
+	for (size_t at = split + 1; !r && at < len;) {
+		const char *line = note + at, *lf = memchr(line, '\n', len - at);
+		const struct public_key *key;
+		struct signature s;
+
+		if (++n_signatures > SIGNATURES_MAX)
+			return malformed(e, "too many signatures");
+		r = parse_signature(line, (size_t)(lf - line), &s, e);
+		at += (size_t)(lf - line) + 1;
+		key = r ? NULL : find_key(&s, keys, n_keys);
+		if (!key)
+			continue;
+		r = s.is_ed25519
+			? key_verify(key, note, split, s.bytes, e)
+			: malformed(e, "a trusted key's signature has a wrong length");
+		if (!r && !*signer)
+			*signer = key;
+	}
+	if (!r && !*signer)
+		r = malformed(e, "no signature of a trusted key");
+	if (!r)
+		*text_len = split;
+	return r;
+}
+
+int note_verify(const char *note, size_t len, const struct public_key *keys,
+    size_t n_keys, size_t *text_len, struct err *e)
+{
+	const struct public_key *signer;
+
+	return verify(note, len, keys, n_keys, text_len, &signer, e);
+}
+
+/* ---- checkpoints ---- */
+
+int checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *e)
+{
+	int r = buf_addf(out, e, "%s\n%" PRIu64 "\n", c->origin, c->size);
+
+	if (!r)
+		r = base64_encode(out, c->root.bytes, DIGEST_BYTES, e);
+	return r ? r : buf_adds(out, "\n", e);
+}
+
+/* Decimal without sign, leading zero or anything else. */
+static bool parse_size(const char *s, size_t len, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	if (len == 0 || (s[0] == '0' && len > 1))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] < '0' || s[i] > '9' || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(s[i] - '0'), &n))
+			return false;
+	}
+	*out = n;
+	return true;
+}
+
+int checkpoint_parse(const char *text, size_t len, struct checkpoint *out, struct err *e)
+{
+	const char *line[4], *end = text + len;
+	CLEANUP_BUF struct buf root;
+	size_t n = 0;
+
+	buf_init(&root, DIGEST_BYTES);
+	for (const char *p = text; p < end;
+	     p = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1) {
+		if (n == 3 || !memchr(p, '\n', (size_t)(end - p)))
+			return malformed(e, "a checkpoint has exactly three lines");
+		line[n++] = p;
+	}
+	if (n != 3)
+		return malformed(e, "a checkpoint has exactly three lines");
+	line[3] = end;
+	if (line[1] - line[0] < 2 || line[1] - line[0] - 1 > KEY_NAME_MAX)
+		return malformed(e, "the origin has 1 to 200 characters");
+	memset(out, 0, sizeof(*out));
+	memcpy(out->origin, line[0], (size_t)(line[1] - line[0] - 1));
+	if (!parse_size(line[1], (size_t)(line[2] - line[1] - 1), &out->size))
+		return malformed(e, "the size is not a canonical decimal number");
+	if (base64_decode(&root, line[2], (size_t)(line[3] - line[2] - 1), e) ||
+	    root.len != DIGEST_BYTES)
+		return malformed(e, "the root hash is not base64 of 32 bytes");
+	memcpy(out->root.bytes, root.data, DIGEST_BYTES);
+	return 0;
+}
+
+int checkpoint_sign(const struct checkpoint *c, const struct secret_key *key,
+    struct buf *out, struct err *e)
+{
+	CLEANUP_BUF struct buf text;
+	int r;
+
+	buf_init(&text, NOTE_MAX_BYTES);
+	if (strcmp(c->origin, secret_key_public(key)->name) != 0)
+		return err_set(e, ERR_INTERNAL,
+		    "a checkpoint of %s is not signed by key %s", c->origin,
+		    secret_key_public(key)->name);
+	r = checkpoint_format(c, &text, e);
+	return r ? r : note_sign(text.data, key, out, e);
+}
+
+int checkpoint_open(const char *note, size_t len, const struct public_key *keys,
+    size_t n_keys, struct checkpoint *out, struct err *e)
+{
+	const struct public_key *signer;
+	size_t text_len;
+	int r = verify(note, len, keys, n_keys, &text_len, &signer, e);
+
+	if (!r)
+		r = checkpoint_parse(note, text_len, out, e);
+	if (!r && strcmp(out->origin, signer->name) != 0)
+		r = malformed(e, "the origin is not the name of the key that signed");
+	return r;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lock.c: see lock.h. containers/storage takes fcntl(F_SETLKW) locks on whole files, one after the
+ * other: layers.lock of each place, images.lock of each place, containers.lock.
+ */
+#include "store/lock.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+
+#define TRIES 10
+#define TRY_EVERY_NS 2000000L
+
+static bool take_one(
+    struct store_lock *l, int dirfd, const char *driver, const char *what)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	CLEANUP_FD int fd = -1;
+	char path[64];
+	struct err e;
+	int r;
+
+	snprintf(path, sizeof(path), "%s-%s/%s.lock", driver, what, what);
+	r = fs_open(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, &e);
+	if (r == ERR_NOT_FOUND)
+		return true;
+	if (r || l->n == STORE_LOCKS_MAX || fcntl(fd, F_OFD_SETLK, &lock))
+		return false;
+	l->fd[l->n++] = take_fd(&fd);
+	return true;
+}
+
+static bool take_all(const struct store *s, struct store_lock *l)
+{
+	static const char *const kinds[] = {"layers", "images", "containers"};
+	const char *driver = store_driver_name(s->config->driver);
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		for (size_t i = 0; i < s->n_places; i++) {
+			if (!take_one(l, s->places[i].root_fd, driver, kinds[k]))
+				return false;
+		}
+	}
+	/* A transient store has its containers.lock in the run root. */
+	return s->runroot_fd < 0 || take_one(l, s->runroot_fd, driver, "containers");
+}
+
+bool store_lock_try(const struct store *s, struct store_lock *out)
+{
+	*out = (struct store_lock){0};
+	for (int i = 0; i < TRIES; i++) {
+		if (i)
+			nanosleep(&(struct timespec){.tv_nsec = TRY_EVERY_NS}, NULL);
+		if (take_all(s, out))
+			return true;
+		store_lock_release(out);
+	}
+	return false;
+}
+
+void store_lock_release(struct store_lock *l)
+{
+	/* The last lock taken is the first to go. */
+	while (l->n)
+		base_close_p(&l->fd[--l->n]);
+}
+
+/* Field 22 of /proc/PID/stat: clock ticks since boot. False if there is no such process. */
+static bool start_ticks(pid_t pid, unsigned long long *ticks)
+{
+	char path[32], text[1024], *p;
+	size_t len;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	len = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[len] = '\0';
+	/* The second field is the command in parentheses, with any byte in it. */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 22; field++) {
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	return p && sscanf(p, "%20llu", ticks) == 1;
+}
+
+/* When a process started on the clock that files are stamped with. */
+static struct timespec start_time(pid_t pid)
+{
+	struct timespec zero = {0}, real, boot;
+	unsigned long long ticks;
+	int64_t ns;
+
+	if (!start_ticks(pid, &ticks))
+		return zero;
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	ns = (real.tv_sec - boot.tv_sec) * 1000000000LL + (real.tv_nsec - boot.tv_nsec) +
+	     (int64_t)(ticks * (1000000000ULL / (unsigned long)sysconf(_SC_CLK_TCK)));
+	return (struct timespec){ns / 1000000000LL, ns % 1000000000LL};
+}
+
+bool store_lock_writer(const struct store_place *p, struct timespec *since)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	CLEANUP_FD int fd = -1;
+	struct err e;
+
+	*since = (struct timespec){0};
+	if (p->layers_fd < 0 || fs_open(p->layers_fd, "layers.lock",
+				    O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, &e))
+		return false;
+	/* l_pid: -1 is an open-file-description lock, which no engine takes; 0 is out of sight. */
+	if (fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type != F_WRLCK || lock.l_pid < 0)
+		return false;
+	if (lock.l_pid > 0)
+		*since = start_time(lock.l_pid);
+	return true;
+}
