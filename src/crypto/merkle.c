@@ -5,20 +5,26 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void prefixed(uint8_t prefix, const void *a, size_t a_len, const void *b,
-    size_t b_len, struct digest *out)
-{
-	CLEANUP_SHA256 struct sha256 *h = sha256_new();
-
-	sha256_update(h, &prefix, 1);
-	sha256_update(h, a, a_len);
-	sha256_update(h, b, b_len);
-	sha256_final(h, out);
-}
+/* Entries are short: one call over a copy is much cheaper than a hash object for each. */
+#define LEAF_ON_STACK 4096
 
 void merkle_leaf(const void *data, size_t len, struct digest *out)
 {
-	prefixed(0x00, data, len, NULL, 0, out);
+	static const uint8_t prefix = 0x00;
+	uint8_t copy[1 + LEAF_ON_STACK];
+
+	if (len <= LEAF_ON_STACK) {
+		copy[0] = prefix;
+		if (len)
+			memcpy(copy + 1, data, len);
+		sha256(copy, 1 + len, out);
+	} else {
+		CLEANUP_SHA256 struct sha256 *h = sha256_new();
+
+		sha256_update(h, &prefix, 1);
+		sha256_update(h, data, len);
+		sha256_final(h, out);
+	}
 }
 
 void merkle_node(

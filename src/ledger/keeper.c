@@ -152,22 +152,51 @@ static int take_head(struct keeper *k, uint64_t *size, struct buf *head, struct 
 	    head, k->payload.data + sizeof(*size), k->payload.len - sizeof(*size), e);
 }
 
+static int take_entries(
+    struct keeper *k, keeper_bytes_fn *entry, void *ctx, struct err *e)
+{
+	const char *rest = k->payload.data, *data;
+	size_t left = k->payload.len, len;
+	int r = 0;
+
+	while (!r && wire_unpack(&rest, &left, &data, &len))
+		r = entry(ctx, data, len, e);
+	return r ? r : left ? unexpected(e) : 0;
+}
+
 int keeper_dump(struct keeper *k, keeper_bytes_fn *entry, void *ctx, uint64_t *head_size,
     struct buf *head, struct err *e)
 {
-	enum wire_type type = WIRE_ENTRY;
+	enum wire_type type = WIRE_ENTRIES;
 	int r = ask(k, WIRE_DUMP, NULL, 0, NULL, 0, e);
 
 	while (!r && type != WIRE_DONE) {
 		r = answer(k, &type, e);
 		if (r)
 			return r;
-		if (type == WIRE_ENTRY)
-			r = entry(ctx, k->payload.data, k->payload.len, e);
+		if (type == WIRE_ENTRIES)
+			r = take_entries(k, entry, ctx, e);
 		else if (type == WIRE_HEAD)
 			r = take_head(k, head_size, head, e);
 		else if (type != WIRE_DONE)
 			r = unexpected(e);
+	}
+	return r;
+}
+
+static int send_entries(
+    struct keeper *k, const struct keeper_bytes *entries, size_t n, struct err *e)
+{
+	CLEANUP_BUF struct buf pack;
+	int r = 0;
+
+	buf_init(&pack, WIRE_MAX_BYTES);
+	for (size_t i = 0; !r && i < n; i++) {
+		r = wire_pack(&pack, entries[i].data, entries[i].len, e);
+		if (!r && (i + 1 == n || pack.len > WIRE_PACK_BYTES)) {
+			r = ask(k, WIRE_ENTRIES, pack.data, pack.len, NULL, 0, e);
+			buf_clear(&pack);
+		}
 	}
 	return r;
 }
@@ -179,8 +208,8 @@ int keeper_append(struct keeper *k, uint64_t expected, const struct keeper_bytes
 	enum wire_type type;
 	int r = ask(k, WIRE_APPEND, &expected, sizeof(expected), NULL, 0, e);
 
-	for (size_t i = 0; !r && i < n; i++)
-		r = ask(k, WIRE_ENTRY, entries[i].data, entries[i].len, NULL, 0, e);
+	if (!r)
+		r = send_entries(k, entries, n, e);
 	if (!r)
 		r = ask(k, WIRE_HEAD, &size, sizeof(size), head, head_len, e);
 	if (!r)

@@ -192,29 +192,47 @@ static int last(MDB_txn *txn, MDB_dbi dbi, uint64_t *key, MDB_val *value)
 	return rc;
 }
 
-/* Sends entries in order; stops at a gap, which the parent notices by the count. */
-static int send_entries(struct db *db, MDB_txn *txn)
+static int flush(struct db *db, struct buf *pack)
 {
-	MDB_cursor *cursor;
-	MDB_val key, value;
-	uint64_t next = 0;
-	int rc = mdb_cursor_open(txn, db->dbi[DB_ENTRY], &cursor);
+	/* A parent that is gone needs no answer. */
+	if (pack->len && db_reply(db, WIRE_ENTRIES, pack->data, pack->len, NULL, 0))
+		_exit(0);
+	buf_clear(pack);
+	return 0;
+}
 
-	if (rc)
-		return rc;
-	rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+/* Packs entries in order; a gap in the numbers is damage. */
+static int pack_entries(struct db *db, MDB_cursor *cursor, struct buf *pack)
+{
+	MDB_val key, value;
+	struct err ignored;
+	uint64_t next = 0;
+	int rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+
 	while (rc == 0) {
 		if (key.mv_size != 8 || load_be64(key.mv_data) != next++ ||
-		    value.mv_size > ENTRY_MAX_BYTES) {
-			rc = MDB_CORRUPTED;
-			break;
-		}
-		if (db_reply(db, WIRE_ENTRY, value.mv_data, value.mv_size, NULL, 0))
-			_exit(0);
+		    value.mv_size > ENTRY_MAX_BYTES ||
+		    wire_pack(pack, value.mv_data, value.mv_size, &ignored))
+			return MDB_CORRUPTED;
+		if (pack->len > WIRE_PACK_BYTES)
+			flush(db, pack);
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
 	}
+	return rc == MDB_NOTFOUND ? flush(db, pack) : rc;
+}
+
+static int send_entries(struct db *db, MDB_txn *txn)
+{
+	CLEANUP_BUF struct buf pack;
+	MDB_cursor *cursor;
+	int rc = mdb_cursor_open(txn, db->dbi[DB_ENTRY], &cursor);
+
+	buf_init(&pack, WIRE_MAX_BYTES);
+	if (rc)
+		return rc;
+	rc = pack_entries(db, cursor, &pack);
 	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	return rc;
 }
 
 static int serve_dump(struct db *db)
@@ -268,29 +286,37 @@ static char *copy_of(const void *data, size_t len)
 	return copy;
 }
 
+static bool add_entries(struct batch *b, const struct buf *payload)
+{
+	const char *rest = payload->data, *data;
+	size_t left = payload->len, len;
+
+	while (b->n < APPEND_MAX_ENTRIES && wire_unpack(&rest, &left, &data, &len)) {
+		b->entries = xreallocarray(b->entries, b->n + 1, sizeof(*b->entries));
+		b->entries[b->n++] = (struct keeper_bytes){copy_of(data, len), len};
+	}
+	return left == 0;
+}
+
 /* Collects the frames that follow WIRE_APPEND; false if the parent broke off. */
 static bool receive_batch(struct db *db, struct batch *b)
 {
+	const struct buf *p = &db->payload;
 	enum wire_type type;
 	struct err ignored;
 
-	if (db->payload.len != sizeof(b->expected))
+	if (p->len != sizeof(b->expected))
 		return false;
-	memcpy(&b->expected, db->payload.data, sizeof(b->expected));
+	memcpy(&b->expected, p->data, sizeof(b->expected));
 	while (wire_recv(db->fd, -1, &type, &db->payload, &ignored) == 0) {
-		const struct buf *p = &db->payload;
-
 		if (type == WIRE_HEAD && p->len > sizeof(b->size)) {
 			memcpy(&b->size, p->data, sizeof(b->size));
 			b->head_len = p->len - sizeof(b->size);
 			b->head = copy_of(p->data + sizeof(b->size), b->head_len);
 			return true;
 		}
-		if (type != WIRE_ENTRY || b->n == APPEND_MAX_ENTRIES)
+		if (type != WIRE_ENTRIES || !add_entries(b, p))
 			return false;
-		b->entries = xreallocarray(b->entries, b->n + 1, sizeof(*b->entries));
-		b->entries[b->n++] =
-		    (struct keeper_bytes){copy_of(p->data, p->len), p->len};
 	}
 	return false;
 }
@@ -378,7 +404,7 @@ static int serve(struct db *db, enum wire_type type)
 		return manifest_serve_put_done(db);
 	case WIRE_GET_MANIFEST:
 		return manifest_serve_get(db);
-	case WIRE_ENTRY:
+	case WIRE_ENTRIES:
 	case WIRE_HEAD:
 	case WIRE_CHUNK:
 	case WIRE_DONE:

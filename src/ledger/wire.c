@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 
 struct head {
@@ -25,6 +26,30 @@ static int send_all(int fd, const void *data, size_t len, struct err *e)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+int wire_pack(struct buf *payload, const void *data, size_t len, struct err *e)
+{
+	uint32_t prefix = (uint32_t)len;
+	int r = buf_add(payload, &prefix, sizeof(prefix), e);
+
+	return r ? r : buf_add(payload, data, len, e);
+}
+
+bool wire_unpack(const char **rest, size_t *left, const char **data, size_t *len)
+{
+	uint32_t prefix;
+
+	if (*left < sizeof(prefix))
+		return false;
+	memcpy(&prefix, *rest, sizeof(prefix));
+	if (prefix > *left - sizeof(prefix))
+		return false;
+	*data = *rest + sizeof(prefix);
+	*len = prefix;
+	*rest = *data + prefix;
+	*left -= sizeof(prefix) + prefix;
+	return true;
 }
 
 int wire_send(int fd, enum wire_type type, const void *a, size_t a_len, const void *b,

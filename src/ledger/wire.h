@@ -10,15 +10,15 @@
 
 enum wire_type {
 	/* requests */
-	WIRE_DUMP = 1,	   /* -> ENTRY..., HEAD, DONE */
-	WIRE_APPEND,	   /* u64 expected size; then ENTRY..., HEAD -> DONE, CONFLICT */
+	WIRE_DUMP = 1, /* -> ENTRIES..., HEAD, DONE */
+	WIRE_APPEND,   /* u64 expected size; then ENTRIES..., HEAD -> DONE, CONFLICT */
 	WIRE_HAS_MANIFEST, /* digest -> DONE, ABSENT */
 	WIRE_PUT_CHUNK, /* digest, u32 index, compressed text: no answer until WIRE_PUT_DONE */
 	WIRE_PUT_DONE,	   /* digest, u32 chunks -> DONE */
 	WIRE_GET_MANIFEST, /* digest -> CHUNK..., DONE, or ABSENT */
 	/* both ways */
-	WIRE_ENTRY, /* bytes of one entry */
-	WIRE_HEAD,  /* u64 size, note text */
+	WIRE_ENTRIES, /* items (wire_pack) of one entry each */
+	WIRE_HEAD,    /* u64 size, note text */
 	/* answers */
 	WIRE_CHUNK,
 	WIRE_DONE,
@@ -28,6 +28,14 @@ enum wire_type {
 };
 
 #define WIRE_MAX_BYTES (2U << 20)
+
+/*
+ * Items in one payload, so that small ones do not cost a system call each: u32 length, bytes.
+ * wire_unpack() gives the next of what is left; false at the end or where a length overruns.
+ */
+#define WIRE_PACK_BYTES (256U << 10)
+MUSTUSE int wire_pack(struct buf *payload, const void *data, size_t len, struct err *e);
+bool wire_unpack(const char **rest, size_t *left, const char **data, size_t *len);
 
 /* Sends the two parts as one payload. ERR_IO if the other side is gone. */
 MUSTUSE int wire_send(int fd, enum wire_type type, const void *a, size_t a_len,
