@@ -78,9 +78,10 @@ static void print_text(
 	char bytes[REPORT_SIZE_MAX];
 
 	report_findings(to, &r->findings);
-	if (r->refused)
+	if (r->refused || r->dependent)
 		fprintf(to,
-		    "%srefused%s: %zu layers or images were not sealed\n"
+		    "%srefused%s: %zu layers, images or names deviate, %zu build on "
+		    "them\n"
 		    "A change that is meant is sealed with: layerseal seal --accept "
 		    "--reason TEXT\n",
 		    report_colour(to, COLOUR_RED), report_colour(to, COLOUR_NONE),
@@ -109,6 +110,7 @@ static int print_json(const struct session *s, const struct seal_result *r, stru
 	jsonout_u64(&j, "remeasured", r->remeasured);
 	jsonout_u64(&j, "unchanged", r->unchanged);
 	jsonout_u64(&j, "refused", r->refused);
+	jsonout_u64(&j, "dependent", r->dependent);
 	jsonout_u64(&j, "entries", r->entries);
 	jsonout_u64(&j, "bytes", r->bytes);
 	jsonout_u64(&j, "ledger_size", ledger_head(s->ledger)->size);
@@ -120,7 +122,7 @@ static int print_json(const struct session *s, const struct seal_result *r, stru
 /* Sealed, but the store holds what must be denied: that is no clean ending. */
 static bool is_violated(const struct seal_result *r)
 {
-	if (r->refused || r->findings.dropped)
+	if (r->refused || r->dependent || r->findings.dropped)
 		return true;
 	for (size_t i = 0; i < r->findings.n; i++) {
 		if (r->findings.v[i].severity == SEVERITY_DENY)

@@ -55,8 +55,10 @@ static const struct command *find_command(const char *name)
 
 int cli_usage_error(struct err *e, const char *verb, const char *what)
 {
+	const struct command *command = find_command(verb);
+
 	return err_set(e, ERR_USAGE, "%s; usage: layerseal %s %s", what, verb,
-	    find_command(verb)->usage);
+	    command ? command->usage : "");
 }
 
 static char *home_path(const char *xdg, const char *below_home, const char *rest)

@@ -24,7 +24,8 @@ struct seal_result {
 	size_t layers, images, names, retired; /* entries written */
 	size_t remeasured;		       /* new statprints for unchanged layers */
 	size_t unchanged;	 /* layers and images that were sealed already */
-	size_t refused;		 /* layers and images that were not sealed */
+	size_t dependent;	 /* not sealed because what they build on is not */
+	size_t refused;		 /* layers, images, names: findings say why */
 	uint64_t entries, bytes; /* in the newly sealed trees */
 };
 

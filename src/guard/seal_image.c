@@ -7,17 +7,8 @@
 static bool layers_are_sealed(struct sealing *s, const struct store_image *i)
 {
 	size_t top = survey_layer_index(&s->survey, i->top_layer);
-	struct finding *f;
 
-	if (!i->top_layer[0])
-		return true;
-	if (top != SIZE_MAX && s->layer[top] == STANDING_SEALED)
-		return true;
-	f = findings_add(
-	    &s->out->findings, FINDING_IMAGE_UNSEALED, (struct place){.image = i->id});
-	finding_expected(f, "a sealed top layer");
-	finding_found(f, "layer %.12s is not sealed", i->top_layer);
-	return false;
+	return !i->top_layer[0] || (top != SIZE_MAX && s->layer[top] == STANDING_SEALED);
 }
 
 static void add_entry(struct sealing *s, const struct store_image *i,
@@ -119,7 +110,11 @@ int seal_image(struct sealing *s, size_t index, struct err *e)
 	bool is_new = !sealed || sealed->retired, done = false;
 	int r = 0;
 
-	if (!sealing_is_blamed(s, NULL, i->id) && layers_are_sealed(s, i))
+	if (!sealing_is_blamed(s, NULL, i->id) && !layers_are_sealed(s, i)) {
+		s->out->dependent++;
+		return 0;
+	}
+	if (!sealing_is_blamed(s, NULL, i->id))
 		r = is_new ? seal_fresh(s, i, NULL, &done, e)
 			   : reseal(s, i, sealed, &done, e);
 	if (r)
