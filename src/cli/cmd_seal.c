@@ -85,7 +85,7 @@ static void print_text(
 		    "A change that is meant is sealed with: layerseal seal --accept "
 		    "--reason TEXT\n",
 		    report_colour(to, COLOUR_RED), report_colour(to, COLOUR_NONE),
-		    r->refused);
+		    r->refused, r->dependent);
 	if (a->quiet)
 		return;
 	report_size((double)r->bytes, bytes);
