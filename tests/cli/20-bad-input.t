@@ -1,0 +1,219 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# 20-bad-input.t: wrong words, broken stores, broken ledgers: the right status, a message that names
+# the object, nothing lost.
+. "$(dirname "$0")/lib.sh"
+
+usage_errors() {
+	expect_exit 2 "$LAYERSEAL"
+	expect_exit 2 "$LAYERSEAL" frobnicate
+	expect_grep "no verb 'frobnicate'" "$ERR"
+	expect_exit 2 "$LAYERSEAL" --bogus verify
+	expect_exit 2 "$LAYERSEAL" --ledger
+	expect_exit 2 guard verify --level deep
+	expect_exit 2 guard verify --bogus
+	expect_exit 2 guard log extra
+	expect_exit 2 guard log -n 0
+	expect_exit 2 guard seal --all tiny
+	init_store >/dev/null
+	expect_exit 2 guard verify no-such-image
+	expect_grep "no image 'no-such-image'" "$ERR"
+	expect_exit 2 guard seal no-such-image
+	expect_exit 2 guard --storage-driver vfs verify
+}
+cli_test 'usage errors are status 2' usage_errors
+
+bad_config() {
+	sealed_store
+	printf '[findings]\ntree-unreadable = ignore\n' >"$WORK/conf"
+	expect_exit 2 guard --config "$WORK/conf" verify
+	expect_grep 'line 2' "$ERR"
+	expect_exit 2 guard --config "$WORK/none" verify
+	printf '[verify]\nlevel = stat\n' >"$WORK/conf"
+	chmod 666 "$WORK/conf"
+	expect_exit 2 guard --config "$WORK/conf" verify
+	expect_grep 'writable by group or others' "$ERR"
+	chmod 644 "$WORK/conf"
+	expect_exit 0 guard --config "$WORK/conf" verify
+	expect_exit 0 env LAYERSEAL_CONFIG="$WORK/conf" "$LAYERSEAL" --ledger "$L" verify
+}
+cli_test 'a configuration that is wrong or not ours is refused' bad_config
+
+policy_decides() {
+	init_store >/dev/null
+	printf '[findings]\nlayer-unsealed = warn\nimage-unsealed = ignore\n' >"$WORK/conf"
+	expect_exit 0 guard --config "$WORK/conf" verify
+	expect_grep 'warn layer-unsealed' "$OUT"
+	if grep -q image-unsealed "$OUT"; then fail "an ignored class"; fi
+}
+cli_test 'the policy decides what is denied' policy_decides
+
+no_ledger() {
+	expect_exit 3 guard verify
+	expect_grep 'no ledger at .*run layerseal init' "$ERR"
+	expect_exit 3 guard verify --json
+	jq -e '.verdict == "unverifiable" and (.error | length) > 0' "$OUT"
+	[ ! -e "$L" ]
+	mkdir -m 700 "$L"
+	echo mine >"$L/notes"
+	expect_exit 1 init_store
+	expect_grep 'holds notes' "$ERR"
+	[ "$(cat "$L/notes")" = mine ]
+}
+cli_test 'a missing ledger is unverifiable, a foreign directory is left alone' no_ledger
+
+ledger_not_ours() {
+	sealed_store
+	chmod 750 "$L"
+	expect_exit 3 guard verify
+	chmod 700 "$L"
+	for file in data.mdb key statprint.key trusted-keys; do
+		chmod 640 "$L/$file"
+		expect_exit 3 guard verify
+		expect_grep "$file" "$ERR"
+		chmod 600 "$L/$file"
+	done
+	chown 12345 "$L/data.mdb"
+	expect_exit 3 guard verify
+	chown 0 "$L/data.mdb"
+	expect_exit 0 guard verify
+}
+cli_test 'a ledger that others could write is not believed' ledger_not_ours
+
+ledger_damaged() {
+	sealed_store
+	cp -a "$L" "$L.kept"
+	for size in 0 100 4096 8192 20000; do
+		truncate -s $size "$L/data.mdb"
+		expect_exit 3 guard verify
+		rm -rf "$L" && cp -a "$L.kept" "$L"
+	done
+	head -c 65536 /dev/urandom >"$L/data.mdb"
+	expect_exit 3 guard verify
+	rm "$L/data.mdb"
+	expect_exit 3 guard verify
+	rm -rf "$L" && mv "$L.kept" "$L"
+	expect_exit 0 guard verify
+}
+cli_test 'a damaged ledger is unverifiable' ledger_damaged
+
+ledger_forged() {
+	sealed_store
+	mkdir "$WORK/now/other"
+	"$LAYERSEAL" --ledger "$WORK/now/other/l" --root "$G" --runroot "$R" --storage-driver overlay init >/dev/null
+	cp "$WORK/now/other/l/data.mdb" "$L/data.mdb"
+	expect_exit 3 guard verify
+	cp "$WORK/now/other/l/key" "$L/key"
+	expect_exit 3 guard verify
+	cp "$WORK/now/other/l/trusted-keys" "$L/trusted-keys"
+	expect_exit 1 guard verify
+}
+cli_test 'a ledger of another key is forged' ledger_forged
+
+without_secrets() {
+	sealed_store
+	rm "$L/key"
+	expect_exit 0 guard verify
+	expect_exit 3 guard seal --all
+	expect_grep 'key' "$ERR"
+	rm "$L/statprint.key"
+	expect_exit 0 guard verify --json
+	jq -e '.by_statprint == 0 and .measured == 2' "$OUT"
+}
+cli_test 'without the key one can verify, without the secret by measuring' without_secrets
+
+store_gone() {
+	sealed_store
+	mv "$G" "$G.away"
+	expect_exit 3 "$LAYERSEAL" --ledger "$L" verify
+	mkdir "$G"
+	expect_exit 1 guard verify
+	expect_grep 'record-missing' "$OUT"
+	rmdir "$G" && mv "$G.away" "$G"
+	: >"$G/overlay-layers/layers.json"
+	expect_exit 1 guard verify
+	expect_grep 'record-missing' "$OUT"
+}
+cli_test 'a store that is gone or emptied is not clean' store_gone
+
+records_hostile() {
+	sealed_store
+	json=$G/overlay-layers/layers.json
+	cp "$json" "$WORK/layers.json"
+	head -c 100 "$WORK/layers.json" >"$json"
+	expect_exit 1 guard verify --json
+	expect_finding record-malformed
+	perl -e 'print "[" x 100000' >"$json"
+	expect_exit 1 guard verify --json
+	expect_finding record-malformed
+	printf '[{"id":"../../../etc/passwd","created":"2026-01-01T00:00:00Z"}]' >"$json"
+	expect_exit 1 guard verify --json
+	expect_finding record-malformed
+	printf '[{"id":"\377\376"}]' >"$json"
+	expect_exit 1 guard verify --json
+	expect_finding record-malformed
+	truncate -s 300M "$json"
+	expect_exit 1 guard verify --json
+	expect_finding record-malformed
+	rm "$json" && mkfifo "$json"
+	expect_exit 1 timeout 20 "$LAYERSEAL" --ledger "$L" verify --json
+}
+cli_test 'hostile record files are findings, in bounded time' records_hostile
+
+odd_layer_directories() {
+	sealed_store
+	layer=$(guard store --json | jq -r '.layers[] | select(.parent != null).id')
+	mv "$G/overlay/$layer" "$WORK/now/away"
+	mkfifo "$G/overlay/$layer"
+	expect_exit 1 timeout 20 "$LAYERSEAL" --ledger "$L" verify --json
+	jq -e '.findings | length > 0' "$OUT"
+	rm "$G/overlay/$layer"
+	ln -s ../../away "$G/overlay/$layer"
+	expect_exit 1 guard verify --json
+	rm "$G/overlay/$layer"
+	mv "$WORK/now/away" "$G/overlay/$layer"
+	expect_exit 0 guard verify
+}
+cli_test 'a layer directory that is a fifo or a link' odd_layer_directories
+
+terminal_safe() {
+	sealed_store
+	layer=$(guard store --json | jq -r '.layers[] | select(.parent != null).id')
+	: >"$G/overlay/$layer/diff/$(printf 'a\033[31mb\nc\377')"
+	expect_exit 1 guard verify
+	expect_grep 'a\\x1b\[31mb\\x0ac\\xff' "$OUT"
+	if grep -q "$(printf '\033')" "$OUT"; then fail "an escape sequence"; fi
+	expect_exit 1 guard verify --json
+	jq -e 'any(.findings[]; .class == "tree-added")' "$OUT"
+}
+cli_test 'names of an attacker do not reach the terminal' terminal_safe
+
+full_disk() {
+	init_store >/dev/null
+	mkdir "$WORK/now/small"
+	mount -t tmpfs -o size=300k,mode=700 none "$WORK/now/small"
+	cp -a "$L" "$WORK/now/small/l"
+	cp "$WORK/now/small/l/data.mdb" "$WORK/before.mdb"
+	dd if=/dev/zero of="$WORK/now/small/fill" bs=1k count=200 2>/dev/null || :
+	status=0
+	"$LAYERSEAL" --ledger "$WORK/now/small/l" --root "$G" seal --all >"$OUT" 2>"$ERR" || status=$?
+	rm -f "$WORK/now/small/fill"
+	after=0
+	"$LAYERSEAL" --ledger "$WORK/now/small/l" --root "$G" log >"$WORK/log" || after=$?
+	umount "$WORK/now/small"
+	cat "$ERR"
+	[ $status -eq 3 ] && [ $after -eq 0 ]
+	[ "$(wc -l <"$WORK/log")" -eq 1 ]
+}
+cli_test 'a full disk: status 3, and the ledger is as it was' full_disk
+
+stdout_closed() {
+	sealed_store
+	status=0
+	guard verify >/dev/full 2>"$ERR" || status=$?
+	[ $status -eq 3 ]
+	expect_grep 'standard output' "$ERR"
+}
+cli_test 'a report that cannot be written is no success' stdout_closed
+
+done_testing
