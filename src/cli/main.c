@@ -28,12 +28,11 @@ static const struct command commands[] = {
 
 static const char options_help[] =
     "options, before the verb:\n"
-    "  --ledger DIR           the ledger (LAYERSEAL_LEDGER; /var/lib/layerseal)\n"
-    "  --config FILE          settings (LAYERSEAL_CONFIG; "
-    "/etc/layerseal/layerseal.conf)\n"
+    "  --ledger DIR     the ledger (or LAYERSEAL_LEDGER; /var/lib/layerseal)\n"
+    "  --config FILE    settings (or LAYERSEAL_CONFIG; /etc/layerseal/layerseal.conf)\n"
     "  --root DIR, --runroot DIR, --storage-driver NAME, --imagestore DIR\n"
-    "                         the store, as for podman\n"
-    "  --help                 this text\n"
+    "                   the store, as for podman\n"
+    "  --help           this text\n"
     "exit status: 0 clean, 1 violated, 2 usage, 3 unverifiable, 4 internal error\n";
 
 static void print_help(FILE *to)

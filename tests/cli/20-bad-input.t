@@ -151,7 +151,7 @@ records_hostile() {
 	expect_finding record-malformed
 	printf '[{"id":"\377\376"}]' >"$json"
 	expect_exit 1 guard verify --json
-	expect_finding record-malformed
+	expect_finding 'record-malformed|record-ambiguous'
 	truncate -s 300M "$json"
 	expect_exit 1 guard verify --json
 	expect_finding record-malformed
@@ -194,7 +194,7 @@ full_disk() {
 	mount -t tmpfs -o size=300k,mode=700 none "$WORK/now/small"
 	cp -a "$L" "$WORK/now/small/l"
 	cp "$WORK/now/small/l/data.mdb" "$WORK/before.mdb"
-	dd if=/dev/zero of="$WORK/now/small/fill" bs=1k count=200 2>/dev/null || :
+	cat /dev/zero >"$WORK/now/small/fill" 2>/dev/null || :
 	status=0
 	"$LAYERSEAL" --ledger "$WORK/now/small/l" --root "$G" seal --all >"$OUT" 2>"$ERR" || status=$?
 	rm -f "$WORK/now/small/fill"
