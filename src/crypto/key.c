@@ -57,6 +57,12 @@ static bool less_than(
 	return false;
 }
 
+static void release_number(gcry_mpi_t *n)
+{
+	gcry_mpi_release(*n);
+}
+#define CLEANUP_NUMBER CLEANUP(release_number)
+
 static gcry_mpi_t number(const char *hex)
 {
 	gcry_mpi_t n = NULL;
@@ -66,84 +72,106 @@ static gcry_mpi_t number(const char *hex)
 	return n;
 }
 
-/*
- * Whether x^2 = (y^2 - 1) / (d y^2 + 1) has a solution modulo p, by Euler's criterion: with plain
- * modular arithmetic, because libgcrypt 1.10's own decoding of points may abort.
- */
-static bool is_on_curve(const uint8_t y_le[static KEY_BYTES])
+static gcry_mpi_t number_le(const uint8_t bytes[static KEY_BYTES])
 {
-	gcry_mpi_t p =
-	    number("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
-	gcry_mpi_t d =
-	    number("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
-	gcry_mpi_t half =
-	    number("3ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff6");
-	gcry_mpi_t one = gcry_mpi_set_ui(NULL, 1), y2 = NULL, v = gcry_mpi_new(0);
-	uint8_t y_be[KEY_BYTES];
-	bool ok;
+	uint8_t reversed[KEY_BYTES];
+	gcry_mpi_t n = NULL;
 
 	for (size_t i = 0; i < KEY_BYTES; i++)
-		y_be[i] = y_le[KEY_BYTES - 1 - i];
-	if (gcry_mpi_scan(&y2, GCRYMPI_FMT_USG, y_be, sizeof(y_be), NULL))
+		reversed[i] = bytes[KEY_BYTES - 1 - i];
+	if (gcry_mpi_scan(&n, GCRYMPI_FMT_USG, reversed, KEY_BYTES, NULL))
 		abort();
-	gcry_mpi_mulm(y2, y2, y2, p);
-	gcry_mpi_mulm(v, d, y2, p);
+	return n;
+}
+
+/*
+ * x with x^2 = (y^2 - 1) / (d y^2 + 1) modulo p and the parity asked for (RFC 8032 section 5.1.3);
+ * false if there is none, so the point is not on the curve. With plain modular arithmetic,
+ * because what libgcrypt 1.10 does with points may abort.
+ */
+static bool recover_x(gcry_mpi_t x, const uint8_t y_le[static KEY_BYTES], bool odd)
+{
+	CLEANUP_NUMBER gcry_mpi_t p =
+	    number("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
+	CLEANUP_NUMBER gcry_mpi_t d =
+	    number("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
+	CLEANUP_NUMBER gcry_mpi_t power = /* (p + 3) / 8 */
+	    number("0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe");
+	CLEANUP_NUMBER gcry_mpi_t root = /* of -1 */
+	    number("2b8324804fc1df0b2b4d00993dfbd7a72f431806ad2fe478c4ee1b274a0ea0b0");
+	CLEANUP_NUMBER gcry_mpi_t one = gcry_mpi_set_ui(NULL, 1);
+	CLEANUP_NUMBER gcry_mpi_t square = number_le(y_le);
+	CLEANUP_NUMBER gcry_mpi_t v = gcry_mpi_new(0);
+
+	gcry_mpi_mulm(square, square, square, p);
+	gcry_mpi_mulm(v, d, square, p);
 	gcry_mpi_addm(v, v, one, p);
-	gcry_mpi_subm(y2, y2, one, p);
-	/* u / v is a square exactly if u * v is; -1/d is none, so v is never zero. */
-	gcry_mpi_mulm(v, v, y2, p);
-	gcry_mpi_powm(v, v, half, p);
-	ok = gcry_mpi_cmp_ui(v, 1) <= 0;
-	gcry_mpi_release(p);
-	gcry_mpi_release(d);
-	gcry_mpi_release(half);
-	gcry_mpi_release(one);
-	gcry_mpi_release(y2);
-	gcry_mpi_release(v);
-	return ok;
+	gcry_mpi_subm(square, square, one, p);
+	gcry_mpi_invm(v, v, p); /* -1/d is no square, so v was not zero */
+	gcry_mpi_mulm(square, square, v, p);
+
+	/* p = 5 mod 8: this is a root of the square or of its negative, if either has one. */
+	gcry_mpi_powm(x, square, power, p);
+	gcry_mpi_mulm(v, x, x, p);
+	if (gcry_mpi_cmp(v, square) != 0) {
+		gcry_mpi_mulm(x, x, root, p);
+		gcry_mpi_mulm(v, x, x, p);
+	}
+	if (gcry_mpi_test_bit(x, 0) != odd)
+		gcry_mpi_sub(x, p, x);
+	return gcry_mpi_cmp(v, square) == 0;
+}
+
+/*
+ * libgcrypt 1.10 aborts in its curve check ("mulm_25519: different sizes") when the top machine
+ * word of a coordinate is zero. Chance makes one such key in 2^62, malice as many as it likes.
+ */
+#define SHORT_BITS (8 * (KEY_BYTES - sizeof(unsigned long)))
+
+static bool is_short(gcry_mpi_t coordinate)
+{
+	return gcry_mpi_get_nbits(coordinate) <= SHORT_BITS;
 }
 
 int key_vet(const uint8_t point[static KEY_BYTES], struct err *e)
 {
-	uint8_t y[KEY_BYTES];
+	CLEANUP_NUMBER gcry_mpi_t x = gcry_mpi_new(0);
+	CLEANUP_NUMBER gcry_mpi_t y = NULL;
+	uint8_t y_le[KEY_BYTES];
 
-	memcpy(y, point, KEY_BYTES);
-	y[KEY_BYTES - 1] &= 0x7f;
-	if (!less_than(y, field_prime))
+	memcpy(y_le, point, KEY_BYTES);
+	y_le[KEY_BYTES - 1] &= 0x7f;
+	if (!less_than(y_le, field_prime))
 		return err_set(e, ERR_MALFORMED,
 		    "public key: not the canonical spelling of a point");
 	for (size_t i = 0; i < ARRAY_LEN(small_order_y); i++) {
-		if (memcmp(y, small_order_y[i], KEY_BYTES) == 0)
+		if (memcmp(y_le, small_order_y[i], KEY_BYTES) == 0)
 			return err_set(
 			    e, ERR_MALFORMED, "public key: a point of small order");
 	}
-	if (!is_on_curve(y))
+	if (!recover_x(x, y_le, point[KEY_BYTES - 1] >> 7))
 		return err_set(e, ERR_MALFORMED, "public key: not a point of the curve");
+	y = number_le(y_le);
+	if (is_short(x) || is_short(y))
+		return err_set(
+		    e, ERR_MALFORMED, "public key: a coordinate is unnaturally small");
 	return 0;
 }
 
 /* ---- names and vkeys ---- */
 
-static bool is_name_char(char c, bool first)
+bool key_name_is_valid(const char *name, size_t len)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-		return true;
-	return !first && c && strchr("./_-", c);
-}
-
-static int check_name(const char *name, struct err *e)
-{
-	size_t len = strlen(name);
-
+	if (len == 0 || len > KEY_NAME_MAX || memchr("./_-", name[0], 4))
+		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (!is_name_char(name[i], i == 0))
-			return err_set(e, ERR_MALFORMED,
-			    "key name '%s': only a-z 0-9 . / _ - are allowed", name);
+		char c = name[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    !memchr("./_-", c, 4))
+			return false;
 	}
-	if (len == 0 || len > KEY_NAME_MAX)
-		return err_set(
-		    e, ERR_MALFORMED, "key name: 1 to %d characters", KEY_NAME_MAX);
-	return 0;
+	return true;
 }
 
 static uint32_t key_id(const char *name, const uint8_t point[static KEY_BYTES])
@@ -164,10 +192,14 @@ static uint32_t key_id(const char *name, const uint8_t point[static KEY_BYTES])
 static int set_public(struct public_key *k, const char *name,
     const uint8_t point[static KEY_BYTES], struct err *e)
 {
-	int r = check_name(name, e);
+	int r;
 
-	if (!r)
-		r = key_vet(point, e);
+	if (!key_name_is_valid(name, strlen(name)))
+		return err_set(e, ERR_MALFORMED,
+		    "key name '%s': 1 to %d of a-z 0-9 . / _ -, the first a letter or "
+		    "digit",
+		    name, KEY_NAME_MAX);
+	r = key_vet(point, e);
 	if (r)
 		return r;
 	memcpy(k->name, name, strlen(name) + 1);
@@ -176,12 +208,21 @@ static int set_public(struct public_key *k, const char *name,
 	return 0;
 }
 
+/* For buffers that may hold a seed. */
+static void wipe_buf(struct buf *b)
+{
+	if (b->cap)
+		explicit_bzero(b->data, b->cap);
+	buf_release(b);
+}
+#define CLEANUP_SECRET_BUF CLEANUP(wipe_buf)
+
 /* Splits NAME+HASH+BASE64 and decodes the 32 bytes behind the algorithm byte. */
 static int split(const char *text, char name[static KEY_NAME_MAX + 1], uint32_t *id,
     uint8_t bytes[static KEY_BYTES], struct err *e)
 {
 	const char *plus = strchr(text, '+');
-	CLEANUP_BUF struct buf decoded;
+	CLEANUP_SECRET_BUF struct buf decoded;
 	char hash[9];
 	uint8_t raw[4];
 
@@ -201,7 +242,6 @@ static int split(const char *text, char name[static KEY_NAME_MAX + 1], uint32_t 
 	if (decoded.len != 1 + KEY_BYTES || decoded.data[0] != ALGORITHM_ED25519)
 		return err_set(e, ERR_MALFORMED, "key %s: not an Ed25519 key", name);
 	memcpy(bytes, decoded.data + 1, KEY_BYTES);
-	explicit_bzero(decoded.data, decoded.len);
 	return 0;
 }
 
@@ -276,7 +316,8 @@ int secret_key_from_seed(const char *name, const uint8_t seed[static KEY_BYTES],
 	*out = NULL;
 	k->seed = gcry_xmalloc_secure(KEY_BYTES);
 	memcpy(k->seed, seed, KEY_BYTES);
-	r = derive_point(seed, point, e);
+	/* From the copy in secure memory: libgcrypt's own copies are then secure, too. */
+	r = derive_point(k->seed, point, e);
 	if (!r)
 		r = set_public(&k->public, name, point, e);
 	if (r)
@@ -315,8 +356,9 @@ static int parse_secret(char *text, size_t len, struct secret_key **out, struct 
 	int r;
 
 	if (len && text[len - 1] == '\n')
-		text[len - 1] = '\0';
-	if (strncmp(text, SECRET_PREFIX, strlen(SECRET_PREFIX)) != 0)
+		text[--len] = '\0';
+	if (strlen(text) != len ||
+	    strncmp(text, SECRET_PREFIX, strlen(SECRET_PREFIX)) != 0)
 		return err_set(e, ERR_MALFORMED, "not a secret key");
 	r = split(text + strlen(SECRET_PREFIX), name, &id, seed, e);
 	if (!r)
@@ -331,7 +373,7 @@ static int parse_secret(char *text, size_t len, struct secret_key **out, struct 
 
 int secret_key_load(int dirfd, const char *file, struct secret_key **out, struct err *e)
 {
-	struct buf text;
+	CLEANUP_SECRET_BUF struct buf text;
 	struct stat st;
 	int r;
 
@@ -342,27 +384,24 @@ int secret_key_load(int dirfd, const char *file, struct secret_key **out, struct
 		r = check_file(file, &st, e);
 	if (!r && parse_secret(text.data, text.len, out, e))
 		r = err_wrap(e, "key file %s", file);
-	if (text.cap)
-		explicit_bzero(text.data, text.cap);
-	buf_release(&text);
 	return r;
 }
 
 int secret_key_save(
     const struct secret_key *k, int dirfd, const char *file, struct err *e)
 {
-	struct buf text;
+	CLEANUP_SECRET_BUF struct buf text;
 	int r;
 
 	buf_init(&text, SECRET_FILE_MAX);
-	r = format(SECRET_PREFIX, &k->public, k->seed, &text, e);
+	/* At once, because growing would leave copies behind. */
+	r = buf_reserve(&text, SECRET_FILE_MAX, e);
+	if (!r)
+		r = format(SECRET_PREFIX, &k->public, k->seed, &text, e);
 	if (!r)
 		r = buf_adds(&text, "\n", e);
 	if (!r)
 		r = fs_create(dirfd, file, text.data, text.len, 0600, e);
-	if (text.cap)
-		explicit_bzero(text.data, text.cap);
-	buf_release(&text);
 	return r;
 }
 
@@ -437,10 +476,14 @@ int key_verify(const struct public_key *k, const void *msg, size_t len,
 	int r = key_vet(k->point, e);
 	bool ok;
 
-	if (r)
-		return err_set(
-		    e, ERR_LEDGER, "key %s is not fit to verify with", k->name);
-	if (len > MESSAGE_MAX || !less_than(sig + KEY_BYTES, group_order))
+	if (r) {
+		err_wrap(e, "key %s", k->name);
+		return e->code = ERR_LEDGER;
+	}
+	if (len > MESSAGE_MAX)
+		return err_set(e, ERR_LEDGER,
+		    "signature of key %s: over too long a message", k->name);
+	if (!less_than(sig + KEY_BYTES, group_order))
 		return err_set(e, ERR_LEDGER,
 		    "signature of key %s: S is not below the group order", k->name);
 	ok = gcry_sexp_build(&key, NULL,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * key.h: Ed25519 keys of the ledger (RFC 8032, pure), with vetting: libgcrypt 1.10 aborts on
- * some small-order public keys, accepts forged signatures under others and accepts S + L.
+ * public keys of small order or with a small coordinate, accepts forged signatures under others
+ * and accepts S + L.
  * Every public key passes key_vet() before libgcrypt sees it, every signature a check S < L.
  *
  * A public key travels as a C2SP vkey: NAME "+" 8 hex digits "+" base64(0x01 || 32 bytes).
@@ -20,8 +21,7 @@
 #define KEY_NAME_MAX 200
 
 struct public_key {
-	char name[KEY_NAME_MAX +
-		  1]; /* ^[a-z0-9][a-z0-9./_-]*$ ; equals the checkpoint's origin */
+	char name[KEY_NAME_MAX + 1]; /* valid; equals the checkpoint's origin */
 	uint8_t point[KEY_BYTES];
 	uint32_t id; /* first 4 bytes, big endian, of SHA-256(name 0x0A 0x01 point) */
 };
@@ -29,7 +29,13 @@ struct public_key {
 /* The seed lives in libgcrypt's secure memory and is wiped by secret_key_free(). */
 struct secret_key;
 
-/* Refuses non-canonical encodings and points of small order (ERR_MALFORMED, message says which). */
+/* ^[a-z0-9][a-z0-9./_-]*$, at most KEY_NAME_MAX bytes: key names and origins. */
+bool key_name_is_valid(const char *name, size_t len);
+
+/*
+ * Refuses what is not a point in its canonical spelling, points of small order and coordinates
+ * that libgcrypt cannot take (ERR_MALFORMED, the message says which).
+ */
 MUSTUSE int key_vet(const uint8_t point[static KEY_BYTES], struct err *e);
 
 MUSTUSE int public_key_parse(const char *vkey, struct public_key *out, struct err *e);
