@@ -156,8 +156,10 @@ int merkle_check_consistency(uint64_t old_size, uint64_t new_size,
 		    "the tree shrank from %" PRIu64 " to %" PRIu64, old_size, new_size);
 	if (old_size == new_size)
 		return finish(&p, old_root, new_root, e);
-	if (old_size == 0)
-		return p.left ? err_set(e, ERR_LEDGER, "Merkle proof is too long") : 0;
+	if (old_size == 0) {
+		sha256("", 0, &fr);
+		return finish(&p, &fr, old_root, e);
+	}
 	for (; fn & 1; fn >>= 1)
 		sn >>= 1;
 	/* A perfect old tree is its own first subtree and is left out of the proof. */
