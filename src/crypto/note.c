@@ -30,18 +30,6 @@ static int add_signature(const char *text, size_t len, const struct secret_key *
 	return r ? r : buf_adds(out, "\n", e);
 }
 
-int note_sign(
-    const char *text, const struct secret_key *key, struct buf *out, struct err *e)
-{
-	size_t len = strlen(text);
-	int r;
-
-	if (len == 0 || text[len - 1] != '\n')
-		return err_set(e, ERR_INTERNAL, "the text of a note ends in a line feed");
-	r = buf_addf(out, e, "%s\n", text);
-	return r ? r : add_signature(text, len, key, out, e);
-}
-
 static int malformed(struct err *e, const char *rule)
 {
 	return err_set(e, ERR_LEDGER, "signed note: %s", rule);
@@ -86,6 +74,17 @@ static int check_bytes(const char *note, size_t len, struct err *e)
 	return note[len - 1] == '\n' ? 0 : malformed(e, "does not end in a line feed");
 }
 
+int note_sign(
+    const char *text, const struct secret_key *key, struct buf *out, struct err *e)
+{
+	size_t len = strlen(text);
+	int r = check_bytes(text, len, e);
+
+	if (!r)
+		r = buf_addf(out, e, "%s\n", text);
+	return r ? r : add_signature(text, len, key, out, e);
+}
+
 /* The last blank line separates text and signatures; the text keeps its own final LF. */
 static int find_text(const char *note, size_t len, size_t *text_len, struct err *e)
 {
@@ -98,6 +97,22 @@ static int find_text(const char *note, size_t len, size_t *text_len, struct err 
 		}
 	}
 	return malformed(e, "no blank line before the signatures");
+}
+
+/* c2sp.org/signed-note: not empty, without "+" and without any Unicode space. */
+static bool is_name(const char *name, size_t len)
+{
+	static const char *const spaces[] = {"\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80",
+	    "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83",
+	    "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87",
+	    "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+	    "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+
+	for (size_t i = 0; i < ARRAY_LEN(spaces); i++) {
+		if (memmem(name, len, spaces[i], strlen(spaces[i])))
+			return false;
+	}
+	return len && !memchr(name, '+', len) && !memchr(name, ' ', len);
 }
 
 struct signature {
@@ -120,8 +135,8 @@ static int parse_signature(
 	    memcmp(line, SIGNATURE_PREFIX, SIGNATURE_PREFIX_LEN) != 0)
 		return malformed(e, "a signature line without its dash");
 	space = memchr(name, ' ', len - SIGNATURE_PREFIX_LEN);
-	if (!space || space == name)
-		return malformed(e, "a signature line without a key name");
+	if (!space || !is_name(name, (size_t)(space - name)))
+		return malformed(e, "a signature line without a valid key name");
 	if (base64_decode(&blob, space + 1, len - (size_t)(space + 1 - line), e) ||
 	    blob.len <= KEY_ID_BYTES)
 		return malformed(
@@ -148,7 +163,15 @@ static const struct public_key *find_key(
 	return NULL;
 }
 
-/* As note_verify(), and says which key signed (the first that did). */
+/* Whether the first line of the note is the key's name, as it is in a checkpoint. */
+static bool is_own_origin(const struct public_key *key, const char *note, size_t len)
+{
+	size_t n = strlen(key->name);
+
+	return n < len && memcmp(note, key->name, n) == 0 && note[n] == '\n';
+}
+
+/* As note_verify(), and says which key signed: of several that did, the one named by the origin. */
 static int verify(const char *note, size_t len, const struct public_key *keys,
     size_t n_keys, size_t *text_len, const struct public_key **signer, struct err *e)
 {
@@ -173,7 +196,7 @@ static int verify(const char *note, size_t len, const struct public_key *keys,
 		r = s.is_ed25519
 			? key_verify(key, note, split, s.bytes, e)
 			: malformed(e, "a trusted key's signature has a wrong length");
-		if (!r && !*signer)
+		if (!r && (!*signer || is_own_origin(key, note, split)))
 			*signer = key;
 	}
 	if (!r && !*signer)
@@ -195,8 +218,11 @@ int note_verify(const char *note, size_t len, const struct public_key *keys,
 
 int checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *e)
 {
-	int r = buf_addf(out, e, "%s\n%" PRIu64 "\n", c->origin, c->size);
+	int r;
 
+	if (!key_name_is_valid(c->origin, strlen(c->origin)))
+		return err_set(e, ERR_INTERNAL, "'%s' cannot be an origin", c->origin);
+	r = buf_addf(out, e, "%s\n%" PRIu64 "\n", c->origin, c->size);
 	if (!r)
 		r = base64_encode(out, c->root.bytes, DIGEST_BYTES, e);
 	return r ? r : buf_adds(out, "\n", e);
@@ -234,8 +260,8 @@ int checkpoint_parse(const char *text, size_t len, struct checkpoint *out, struc
 	if (n != 3)
 		return malformed(e, "a checkpoint has exactly three lines");
 	line[3] = end;
-	if (line[1] - line[0] < 2 || line[1] - line[0] - 1 > KEY_NAME_MAX)
-		return malformed(e, "the origin has 1 to 200 characters");
+	if (!key_name_is_valid(line[0], (size_t)(line[1] - line[0] - 1)))
+		return malformed(e, "the origin is not the name of a key");
 	memset(out, 0, sizeof(*out));
 	memcpy(out->origin, line[0], (size_t)(line[1] - line[0] - 1));
 	if (!parse_size(line[1], (size_t)(line[2] - line[1] - 1), &out->size))
