@@ -26,6 +26,11 @@ void check_layer_record(const struct entry_seal_layer *seal, const struct store_
 		finding_expected(f, "%s", seal->link);
 		finding_found(f, "%s", st->link);
 	}
+	if (l->incomplete) {
+		f = findings_add(findings, FINDING_LAYER_RECORD, where);
+		finding_expected(f, "a complete layer, because images use it");
+		finding_found(f, "flag incomplete: the next engine would delete it");
+	}
 	if (digest_equal(&seal->record, &l->record))
 		return;
 	f = findings_add(findings, FINDING_LAYER_RECORD, where);

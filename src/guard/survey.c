@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "guard/guard.h"
+#include "guard/users.h"
 
 int survey_take(
     const struct guard *g, struct survey *out, struct findings *findings, struct err *e)
@@ -31,7 +32,8 @@ void survey_release(struct survey *s)
 
 enum layer_role layer_role(const struct records *r, const struct store_layer *l)
 {
-	if (l->incomplete)
+	/* Images get their layers complete and lose them last: one that is in use only claims to be. */
+	if (l->incomplete && !users_exist(r, l->id))
 		return LAYER_TRANSIENT;
 	if (l->has_id_maps)
 		return LAYER_MAPPED;

@@ -26,6 +26,15 @@ static bool uses(const struct records *r, const struct store_image *i, const cha
 	return false;
 }
 
+bool users_exist(const struct records *r, const char *layer)
+{
+	for (size_t i = 0; i < r->n_images; i++) {
+		if (uses(r, &r->images[i], layer))
+			return true;
+	}
+	return false;
+}
+
 /* Names say more than ids: images with names come first. */
 static void collect(
     const struct records *r, const char *layer, bool named, char **text, size_t *n)

@@ -6,6 +6,9 @@
 #include "base/finding.h"
 #include "store/records.h"
 
+/* True if the layer is in the chain of some image. */
+bool users_exist(const struct records *r, const char *layer);
+
 /* Fills used_by of every finding that names a layer and no image. */
 void users_fill(const struct records *r, struct findings *findings);
 

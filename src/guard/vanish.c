@@ -24,7 +24,7 @@ static bool layer_vanished(
 	char tree[STORE_TREE_PATH_MAX], *slash;
 
 	if (l)
-		return l->incomplete;
+		return layer_role(now, l) == LAYER_TRANSIENT;
 	store_tree_path(g->store, id, tree);
 	slash = strrchr(tree, '/');
 	/* overlay: the whole directory <id>, not only <id>/diff. */
