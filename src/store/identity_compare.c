@@ -276,10 +276,9 @@ static void check_xattrs(const struct line *c)
 	const char *name = next_wanted(c, &w, &value, &len);
 
 	while (name || f < c->m->n_xattrs) {
-		const struct manifest_xattr *found = &c->m->xattrs[f];
-		int order = f == c->m->n_xattrs ? -1
-			    : !name		? 1
-						: strcmp(name, found->name);
+		const struct manifest_xattr *found =
+		    f < c->m->n_xattrs ? &c->m->xattrs[f] : NULL;
+		int order = !found ? -1 : !name ? 1 : strcmp(name, found->name);
 
 		if (order > 0) {
 			xattr_extra(c, found->name);

@@ -515,7 +515,8 @@ static void no_tar(struct world *w, struct layer *l)
 	layer_write(w, l);
 }
 
-static void unknown_type(struct world *w, struct layer *l)
+/* libarchive skips volume labels, Go stops at them. */
+static void skipped_type(struct world *w, struct layer *l)
 {
 	const struct member m = {.name = "v", .type = 'V'};
 
@@ -541,7 +542,7 @@ static void every_cut_is_found(void **state)
 	    {link_to_nothing, "a hard link to no file"},
 	    {half_an_end, "half an end"},
 	    {no_tar, "not a tar"},
-	    {unknown_type, "does not extract"},
+	    {skipped_type, "more than one header"},
 	};
 	struct world w;
 	struct layer l;
