@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+what='podman untag'
+operate() { podman untag localhost/other; }

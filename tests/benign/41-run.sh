@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+what='podman run --rm'
+operate() { run --rm localhost/app; }

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+what='buildah from, run, copy, config, commit' makes=objects
+operate() {
+	container=$(buildah from localhost/app)
+	buildah run --isolation chroot "$container" sh -c 'echo by hand > /by-hand'
+	buildah copy "$container" "$WORK/ctx/app.txt" /copied.txt
+	buildah config --env A=B --label c=d "$container"
+	buildah commit -q "$container" localhost/by-hand
+	buildah rm "$container"
+}

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+what='the store restored from a copy: same content, other inodes'
+operate() {
+	store_unmount
+	cp -a "$G" "$WORK/tmp/copy"
+	rm -rf "$G"
+	mv "$WORK/tmp/copy" "$G"
+}
