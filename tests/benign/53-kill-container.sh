@@ -7,6 +7,6 @@ operate() {
 	kill -9 $pids
 	podman ps -a
 	judge stat
-	podman rm -f -t 0 victim
+	podman rm -f -t 0 victim || podman rm -f -t 0 victim
 }
 cleanup() { podman rm -f -t 0 victim; }

@@ -7,7 +7,8 @@
 #   in_engine CMD...     any command there
 #   podman ... buildah ...   on the store $G (run root $R, driver $DRIVER)
 #   layerseal ...        on the same store, with the ledger $LEDGER
-#   build_flags          what every build needs on machines without CAP_SYS_RESOURCE and seccomp
+#   build_flags run_flags limit_flags
+#                        what every build, run and `buildah from` needs on machines that are containers
 #   engine_stop          also on exit
 #
 # WORK is the scratch directory; it has the same path inside and outside. Needs root.
@@ -78,10 +79,13 @@ layerseal() {
 build_flags() {
 	echo --isolation chroot
 	# podman 5 raises the limits to the maximum it read; lowering them is always allowed.
-	[ "$ENGINE" = bookworm ] || echo --ulimit nofile=1024:1024 --ulimit nproc=1000:1000
+	[ "$ENGINE" = bookworm ] || limit_flags
 }
+
+limit_flags() { echo --ulimit nofile=1024:1024 --ulimit nproc=1000:1000; }
 
 # As `podman run` works in this namespace, on any machine: no network, no cgroup of its own.
 run_flags() {
-	echo --cgroups=disabled --network=none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000
+	echo --cgroups=disabled --network=none
+	limit_flags
 }
