@@ -83,8 +83,11 @@ check-cli: $B/layerseal
 check-asan:
 	$(Q)$(MAKE) VARIANT=asan check
 
-attacks benign: $B/layerseal
-	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/$@/run
+attacks: $B/layerseal
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/attacks/run --table
+
+benign: $B/layerseal
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/benign/run
 
 # libFuzzer binaries (clang); run them for as long as you like: make fuzz FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 60

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 what='create, mount, write, umount, rm of a container'
+# Mounting as a user needs `podman unshare`.
+rootless=no
 operate() {
 	id=$(create localhost/app)
 	mount=$(podman mount "$id")

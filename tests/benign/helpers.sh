@@ -48,6 +48,7 @@ verify_while() {
 containerfile() {
 	file=$(mktemp "$WORK/tmp/Containerfile.XXXXXX")
 	cat >"$file"
+	chmod 644 "$file"
 	echo "$file"
 }
 
@@ -67,21 +68,19 @@ create() {
 # build_killed FILE LINE DELAY: start a build, wait until it prints LINE, kill it DELAY seconds later
 # with everything it started.
 build_killed() {
-	killed_log=$WORK/tmp/killed.log
-	: >"$killed_log"
-	# shellcheck disable=SC2046 # a list of flags
-	setsid nsenter --mount="/proc/$ENGINE_PID/ns/mnt" -- env -i HOME=/root LC_ALL=C.UTF-8 \
-		TMPDIR="$WORK/tmp" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+	killed=$WORK/tmp/killed
+	rm -f "$killed.pid" "$killed.log"
+	# shellcheck disable=SC2016,SC2046 # expanded by the inner shell; a list of flags
+	by_owner sh -c 'echo $$ >"$1.pid"; shift; exec setsid "$@"' sh "$killed" \
 		podman --root "$G" --runroot "$R" --storage-driver "$DRIVER" \
-		build $(build_flags) -f "$1" "$WORK/ctx" >"$killed_log" 2>&1 &
-	killed_pid=$!
+		build $(build_flags) -f "$1" "$WORK/ctx" >"$killed.log" 2>&1 &
 	tries=0
-	until grep -q "$2" "$killed_log"; do
+	until grep -q "$2" "$killed.log"; do
 		tries=$((tries + 1))
-		[ $tries -lt 500 ] || { cat "$killed_log" && return 1; }
+		[ $tries -lt 500 ] || { cat "$killed.log" && return 1; }
 		sleep 0.02
 	done
 	sleep "$3"
-	kill -9 -- "-$killed_pid" || kill -9 "$killed_pid" || true
-	wait "$killed_pid" 2>/dev/null || true
+	kill -9 -- "-$(cat "$killed.pid")" || true
+	wait $! || true
 }

@@ -26,7 +26,7 @@ corpus_options() {
 	[ "$(id -u)" -eq 0 ] || { echo "$0: needs root" >&2 && exit 2; }
 	[ -x "$LAYERSEAL" ] || { echo "$0: no program at $LAYERSEAL; run make" >&2 && exit 2; }
 	# On a disk: layerseal records no statprint on tmpfs.
-	SCRATCH=$(mktemp -d "${LAYERSEAL_TEST_DIR:-/var/tmp}/layerseal-test.XXXXXX") || exit 2
+	SCRATCH=$(mktemp -d "${LAYERSEAL_TEST_DIR:-/var/tmp}/layerseal.XXXXXX") || exit 2
 	chmod 755 "$SCRATCH"
 	trap 'rm -rf "$SCRATCH"' EXIT
 	trap 'exit 130' INT TERM
@@ -50,14 +50,18 @@ corpus_run() {
 }
 
 corpus_pair() {
-	PAIR=$1 DRIVER=${1#*/}
-	WORK=$SCRATCH/$(echo "$1" | tr / -)
-	mkdir -p "$WORK"
+	PAIR=$1 ENGINE=${1%%/*} DRIVER=${1#*/} ROOTLESS=
+	case $DRIVER in
+	*/rootless) DRIVER=${DRIVER%/rootless} ROOTLESS=yes ;;
+	esac
+	# Short: podman takes no run root of more than 50 characters.
+	WORK=$(mktemp -d "$SCRATCH/XXX")
+	chmod 755 "$WORK"
 	tap_start "$WORK/tap"
 	. "$LIB/engine.sh"
 	. "$LIB/store.sh"
 	trap engine_stop EXIT
-	if ! engine_start "${1%/*}" >"$WORK/start.log" 2>&1; then
+	if ! engine_start "$ENGINE" >"$WORK/start.log" 2>&1; then
 		tap_print "not ok - $PAIR: the engine starts" "$WORK/start.log"
 		exit 1
 	fi

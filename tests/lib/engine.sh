@@ -4,7 +4,8 @@
 #
 #   engine_start NAME    bookworm: this machine's podman (4.3 on Debian 12)
 #                        trixie: podman 5.4 in a debootstrapped tree (tests/lib/make-trixie)
-#   in_engine CMD...     any command there
+#   in_engine CMD...     any command there, as root
+#   by_owner CMD...      ... as the owner of the store
 #   podman ... buildah ...   on the store $G (run root $R, driver $DRIVER)
 #   layerseal ...        on the same store, with the ledger $LEDGER
 #   build_flags run_flags limit_flags
@@ -62,17 +63,27 @@ in_engine() {
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
+# As the owner of the store: root, or with ROOTLESS=yes the user that tests/lib/enter made.
+by_owner() {
+	if [ -z "${ROOTLESS-}" ]; then
+		in_engine "$@"
+	else
+		in_engine setpriv --reuid 31337 --regid 31337 --clear-groups \
+			env HOME="$WORK/home" XDG_RUNTIME_DIR=/run/user/31337 "$@"
+	fi
+}
+
 # A command that hangs ends with status 124.
 podman() {
-	in_engine timeout 120 podman --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
+	by_owner timeout 120 podman --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
 }
 buildah() {
-	in_engine timeout 120 buildah --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
+	by_owner timeout 120 buildah --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
 }
 
 # Only `init` needs all of the store options; the others are given to check that they are accepted.
 layerseal() {
-	in_engine timeout 120 "$WORK/bin/layerseal" --ledger "$LEDGER" --root "$G" --runroot "$R" \
+	by_owner timeout 120 "$WORK/bin/layerseal" --ledger "$LEDGER" --root "$G" --runroot "$R" \
 		--storage-driver "$DRIVER" "$@"
 }
 

@@ -66,6 +66,7 @@ store_make() {
 # longer is: layer/, tar-split.gz, record.json. For what is planted before it is pulled.
 store_extra() {
 	mkdir "$WORK/extra"
+	give "$WORK/extra"
 	build -t localhost/extra -f "$ctx/Containerfile.extra" "$ctx" || return 1
 	podman save -q --format oci-archive -o "$WORK/extra/extra.oci" localhost/extra || return 1
 	EXTRA_LAYER=$(image_layer "$(image_id localhost/extra)")
@@ -85,7 +86,11 @@ store_clear() {
 	store_unmount
 	rm -rf "$G" "$R" "$LEDGER" "$WORK/tmp" "$WORK/evil" "$WORK/var-lib-containers"/*
 	mkdir -p "$WORK/tmp"
+	give "$WORK" "$WORK/tmp"
 }
+
+# give PATH...: to the owner of the store.
+give() { [ -z "${ROOTLESS-}" ] || chown 31337:31337 "$@"; }
 
 store_kept() {
 	store_clear
