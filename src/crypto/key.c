@@ -333,6 +333,8 @@ int secret_key_generate(const char *name, struct secret_key **out, struct err *e
 	int r = secret_key_from_seed(name, seed, out, e);
 
 	gcry_free(seed); /* secure memory is wiped when freed */
+	/* So strong a random number makes a collector of jitter that lives on in secure memory. */
+	gcry_control(GCRYCTL_CLOSE_RANDOM_DEVICE);
 	return r;
 }
 
