@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='lower leads outside the store'
-expect=layer-lower
+expect=layer-lower rootless=yes
 attack() {
 	evil_tree
 	evil_link

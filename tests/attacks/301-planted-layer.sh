@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='planted layer record, adopted by a later pull'
-expect=layer-unsealed
+expect=layer-unsealed rootless=yes
 attack() {
 	plant_known_layer
 	json_edit "$LAYERS/layers.json" --slurpfile new "$WORK/planted.json" '. + $new'

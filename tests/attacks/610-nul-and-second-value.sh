@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='images.json: NUL and a second list after the end'
-expect='record-ambiguous|record-malformed' drivers='overlay vfs'
+expect='record-ambiguous|record-malformed' drivers='overlay vfs' rootless=yes
 # podman's parser stops at the NUL.
 attack() {
 	jq -c -j --arg a "$APP" --arg b "$OTHER" '

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='mountpoints.json hands out a foreign mount'
-expect=mountpoints
+expect=mountpoints rootless=yes works_on='*/overlay'
 attack() {
 	evil_tree
 	in_engine mount --bind "$WORK/evil/diff" "$WORK/evil/diff"

@@ -91,6 +91,7 @@ forge_image() {
 	edited_config "$1" "$2"
 	FORGED=$(sha256 "$WORK/config")
 	cp -r "$IMAGES/$1" "$IMAGES/$FORGED"
+	give -R "$IMAGES/$FORGED"
 	find "$IMAGES/$FORGED" -name '=*' -delete
 	write_config "$FORGED" "$WORK/config"
 	cp "$IMAGES/$FORGED/manifest" "$(big_data_file "$FORGED" "manifest-sha256:$manifest_digest")"

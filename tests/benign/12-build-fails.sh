@@ -6,5 +6,5 @@ operate() {
 		RUN echo fine > /fine
 		RUN false
 	END
-	[ $failed = yes ]
+	[ "$failed" = yes ]
 }

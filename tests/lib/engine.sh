@@ -73,19 +73,21 @@ by_owner() {
 	fi
 }
 
-# A command that hangs ends with status 124.
-podman() {
-	by_owner timeout 120 podman --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
-}
-buildah() {
-	by_owner timeout 120 buildah --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
+# on_store PROGRAM ARGUMENT...: with the options of the store, or those of the file $STORAGE_CONF if a
+# case sets that (--root would drop what it says). A command that hangs ends with status 124.
+on_store() {
+	program=$1
+	shift
+	if [ -n "${STORAGE_CONF-}" ]; then
+		by_owner env CONTAINERS_STORAGE_CONF="$STORAGE_CONF" timeout 120 "$program" "$@"
+	else
+		by_owner timeout 120 "$program" --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
+	fi
 }
 
-# Only `init` needs all of the store options; the others are given to check that they are accepted.
-layerseal() {
-	by_owner timeout 120 "$WORK/bin/layerseal" --ledger "$LEDGER" --root "$G" --runroot "$R" \
-		--storage-driver "$DRIVER" "$@"
-}
+podman() { on_store podman "$@"; }
+buildah() { on_store buildah "$@"; }
+layerseal() { on_store "$WORK/bin/layerseal" --ledger "$LEDGER" "$@"; }
 
 build_flags() {
 	echo --isolation chroot

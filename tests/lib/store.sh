@@ -17,6 +17,7 @@
 # EXTRA_LAYER     the layer of an image that is not in the store, see store_extra
 # LAYERS IMAGES   $G/<driver>-layers, $G/<driver>-images
 # PLACE           $G/overlay or $G/vfs
+# MARK            prefix of overlay's extended attributes
 
 FIXTURE=$LIB/fixture
 
@@ -126,6 +127,8 @@ layer_tree() {
 
 # shellcheck disable=SC2034 # the variables are for the scripts that source this
 store_names() {
+	MARK=trusted.overlay
+	[ -z "${ROOTLESS-}" ] || MARK=user.overlay
 	PLACE=$G/$DRIVER LAYERS=$G/$DRIVER-layers IMAGES=$G/$DRIVER-images
 	APP=$(image_id localhost/app)
 	OTHER=$(image_id localhost/other)
