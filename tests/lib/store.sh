@@ -3,7 +3,9 @@
 # store.sh: the store that every attack and every benign operation starts from. After engine.sh.
 #
 #   store_make DRIVER        builds the images of tests/lib/fixture and keeps the result
-#   store_fresh              the kept store again, in the same place, and everything in it sealed
+#   store_kept               the kept store again, in the same place
+#   store_seal               everything in it sealed; anew each time: a copy has new inodes, so that no
+#                            statprint of another copy would match
 #   store_names              sets the variables below for the store
 #   later_build [FILE]       the victim's next build: the cached steps of `app`, then a RUN that looks
 #   said PATTERN             ... and what that RUN saw
@@ -100,19 +102,54 @@ store_kept() {
 	mkdir "$WORK/evil"
 }
 
-# Sealed anew each time, not copied with its ledger: a copy has new inodes, so that no statprint
-# would match and level stat would measure everything.
-store_fresh() {
-	store_kept
-	store_seal
-}
-
 store_seal() {
 	layerseal init >"$WORK/seal.log" 2>&1 && layerseal seal --all >>"$WORK/seal.log" 2>&1 && return 0
 	seal_status=$?
 	cat "$WORK/seal.log"
 	echo "sealing failed with $seal_status"
 	return 1
+}
+
+# An additional image store in $WORK/more with an image `shared` of one layer, and a storage.conf that
+# names it. For a case's setup; sets MORE_LAYER, its layer, and STORAGE_CONF.
+store_additional() {
+	store_more_clear
+	mkdir "$WORK/more"
+	give "$WORK/more"
+	cp -a "$WORK/ctx/rootfs" "$WORK/more/rootfs"
+	echo 'echo GOOD' >"$WORK/more/rootfs/tool.sh"
+	tar -C "$WORK/more/rootfs" -cf "$WORK/more/shared.tar" .
+	more_podman import -q "$WORK/more/shared.tar" localhost/shared
+	MORE_LAYER=$(jq -r '.[0].id' "$WORK/more/g/$DRIVER-layers/layers.json")
+	in_engine umount -R -l "$WORK/more/g/$DRIVER" || true
+	storage_conf "[storage.options]
+additionalimagestores = [\"$WORK/more/g\"]"
+}
+
+more_podman() {
+	by_owner podman --root "$WORK/more/g" --runroot "$WORK/more/r" --storage-driver "$DRIVER" "$@"
+}
+
+store_more_clear() { rm -rf "$WORK/more" "$WORK/split"; }
+
+# The images in a store of their own, apart from the containers (podman 5): podman 5.4 keeps their
+# records and tar-splits in the graph root all the same. After store_kept, in before_seal.
+store_split() {
+	mkdir "$WORK/split"
+	mv "$G/$DRIVER" "$G/$DRIVER-images" "$WORK/split"
+	mkdir "$WORK/split/$DRIVER-layers"
+	storage_conf "imagestore = \"$WORK/split\""
+}
+
+storage_conf() {
+	STORAGE_CONF=$WORK/storage.conf
+	cat >"$STORAGE_CONF" <<-END
+		[storage]
+		driver = "$DRIVER"
+		graphroot = "$G"
+		runroot = "$R"
+		$1
+	END
 }
 
 image_id() { podman image inspect --format '{{.Id}}' "$1"; }
