@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image_doc.h: what an image's manifest and configuration say, read strictly. Go's encoding/json
+ * matches the keys of a structure under case folding; a document that it could read differently
+ * is refused. Formats: OCI image-spec v1 manifest, index, config; Docker distribution v2 schema 2.
+ */
+#ifndef STORE_IMAGE_DOC_H
+#define STORE_IMAGE_DOC_H
+
+#include "crypto/digest.h"
+
+enum manifest_kind {
+	MANIFEST_IMAGE,
+	MANIFEST_LIST, /* OCI index or Docker manifest list */
+};
+
+struct image_manifest {
+	enum manifest_kind kind;
+	struct digest config; /* MANIFEST_IMAGE only */
+	size_t n_layers;
+};
+
+/* ERR_MALFORMED says what is wrong: also for schema 1, which is not supported. */
+MUSTUSE int image_manifest_parse(
+    const char *json, size_t len, struct image_manifest *out, struct err *e);
+
+/* rootfs.diff_ids of a configuration, base first; the caller frees. At most IMAGE_LAYERS_MAX. */
+#define IMAGE_LAYERS_MAX 4096
+MUSTUSE int image_config_parse(const char *json, size_t len, struct digest **diff_ids,
+    size_t *n_diff_ids, struct err *e);
+
+#endif
