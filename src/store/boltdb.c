@@ -167,35 +167,36 @@ static int open_db(int fd, struct bolt *db, uint64_t *root, struct err *e)
 	return 0;
 }
 
-/* A page with those that continue it, a fresh block of *len bytes. */
-static int load_page(
-    struct bolt *db, uint64_t id, uint8_t **out, size_t *len, struct err *e)
+/* A page with those that continue it, *len fresh bytes; NULL: the error is in *e. */
+static uint8_t *load_page(struct bolt *db, uint64_t id, size_t *len, struct err *e)
 {
-	CLEANUP_FREE uint8_t *data = NULL;
 	struct page_header h;
+	uint8_t *data;
 	uint64_t n;
-	int r;
 
-	if (id < 2 || id >= db->pages || id > UINT64_MAX / PAGE_SIZE_MAX / 2)
-		return MALFORMED(e, "page %" PRIu64 " is outside the file", id);
-	r = read_at(db->fd, &h, sizeof(h), id * db->page_size, e);
-	if (r)
-		return r;
+	if (id < 2 || id >= db->pages || id > UINT64_MAX / PAGE_SIZE_MAX / 2) {
+		MALFORMED(e, "page %" PRIu64 " is outside the file", id);
+		return NULL;
+	}
+	if (read_at(db->fd, &h, sizeof(h), id * db->page_size, e))
+		return NULL;
 	n = 1 + (uint64_t)h.overflow;
-	if (h.id != id || n > db->pages - id)
-		return MALFORMED(e, "page %" PRIu64 " has a wrong header", id);
-	if (n > db->budget)
-		return MALFORMED(e, "more than %d pages to read", BOLTDB_PAGES_MAX);
+	if (h.id != id || n > db->pages - id || n > db->budget) {
+		MALFORMED(
+		    e, "page %" PRIu64 " has a wrong header, or is too large", id);
+		return NULL;
+	}
 	db->budget -= (unsigned)n;
 	*len = (size_t)n * db->page_size;
 	data = xmalloc(*len);
-	r = read_at(db->fd, data, *len, id * db->page_size, e);
-	if (!r)
-		*out = take_ptr(data);
-	return r;
+	if (read_at(db->fd, data, *len, id * db->page_size, e)) {
+		free(data);
+		return NULL;
+	}
+	return data;
 }
 
-/* The bytes [at + pos, + size) of a page; `at` is where the element that counts from there is. */
+/* Bytes of a page. */
 static int element_slice(const uint8_t *page, size_t len, uint64_t start, uint64_t size,
     struct slice *out, struct err *e)
 {
@@ -305,13 +306,12 @@ static int walk_page(const struct walk *w, uint64_t id, unsigned depth,
 	CLEANUP_FREE uint8_t *page = NULL;
 	struct page_header h;
 	size_t len = 0;
-	int r;
 
 	if (depth > DEPTH_MAX)
 		return MALFORMED(e, "its tree is deeper than %u pages", DEPTH_MAX);
-	r = load_page(w->db, id, &page, &len, e);
-	if (r)
-		return r;
+	page = load_page(w->db, id, &len, e);
+	if (!page)
+		return e->code;
 	memcpy(&h, page, sizeof(h));
 	if (h.flags == PAGE_LEAF)
 		return walk_leaf(w, page, len, b, e);
