@@ -78,15 +78,18 @@ int base64_encode(struct buf *out, const void *data, size_t len, struct err *e)
 	return 0;
 }
 
+/* -1 if the character is none of base64's. */
 static int base64_value(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	static const int8_t values[128] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, -1, -1, 63, 52, 53,
+	    54, 55, 56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, -1, 0, 1, 2, 3, 4, 5,
+	    6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
+	    -1, -1, -1, -1, -1, -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38,
+	    39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, -1, -1, -1, -1, -1};
+
+	return (unsigned char)c < sizeof(values) ? values[(unsigned char)c] : -1;
 }
 
 /*
@@ -116,23 +119,27 @@ static int base64_group(const char *text, bool last, unsigned char bytes[3])
 
 int base64_decode(struct buf *out, const char *text, size_t len, struct err *e)
 {
-	size_t before = out->len;
+	size_t padding = len < 4 ? 0 : (text[len - 1] == '=') + (text[len - 2] == '=');
+	unsigned char bytes[3];
+	size_t used = 0;
 	int r;
 
 	if (len % 4)
 		return err_set(e, ERR_MALFORMED,
 		    "base64 text of %zu characters: not a multiple of four", len);
+	r = buf_reserve(out, len / 4 * 3 - padding, e);
+	if (r)
+		return r;
 	for (size_t i = 0; i < len; i += 4) {
-		unsigned char bytes[3];
 		int n = base64_group(text + i, i + 4 == len, bytes);
 
-		r = n < 0 ? err_set(e, ERR_MALFORMED,
-				"base64 text is not canonical at character %zu", i)
-			  : buf_add(out, bytes, (size_t)n, e);
-		if (r) {
-			buf_truncate(out, before);
-			return r;
-		}
+		if (n < 0)
+			return err_set(e, ERR_MALFORMED,
+			    "base64 text is not canonical at character %zu", i);
+		memcpy(out->data + out->len + used, bytes, (size_t)n);
+		used += (size_t)n;
 	}
+	out->len += used;
+	out->data[out->len] = '\0';
 	return 0;
 }
