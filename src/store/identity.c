@@ -255,10 +255,13 @@ int identity_add(struct identity *id, const struct store_layer *l, int tree_fd,
 	    .progress = progress,
 	    .findings = findings,
 	};
+	struct finding *f;
 	int r;
 
 	*out = (struct identity_result){0};
 	*checked = false;
+	in.alone = id->store->config->driver == STORE_VFS && l->parent[0] &&
+		   id->expect->layer == 0;
 	expect_next_layer(id->expect);
 	r = parent_root(id, l, e);
 	if (r)
@@ -266,11 +269,12 @@ int identity_add(struct identity *id, const struct store_layer *l, int tree_fd,
 	r = read_layer(id, l, &in, out, checked, e);
 	if (r == ERR_NOT_FOUND || r == ERR_MALFORMED) {
 		*checked = false;
-		finding_found(findings_add(findings, FINDING_TAR_SPLIT, where), "%s",
-		    r == ERR_NOT_FOUND ? "no tar-split file" : e->msg);
+		f = findings_add(findings, FINDING_TAR_SPLIT, where);
+		finding_expected(f, "a tar-split file as containers/storage writes it");
+		finding_found(f, "%s", r == ERR_NOT_FOUND ? "nothing" : e->msg);
 		r = 0;
 	}
-	id->usable = id->usable && *checked && !r;
+	id->usable = id->usable && *checked && !in.alone && !r;
 	return r;
 }
 

@@ -19,7 +19,13 @@ struct identity;
 
 /*
  * One layer. For vfs, whose trees are whole root filesystems, the chain is loaded base first
- * (identity_add per layer) and the expectation is the union; for overlay it is one layer.
+ * (identity_add per layer, each with its own tree) and the expectation is the union; for overlay
+ * it is one layer. A vfs layer that is added without its parents has its diff-id recomputed and
+ * its headers read, but its tree is not judged.
+ *
+ * Limits: the tar of a sparse member cannot be remade from tar-split (podman cannot either), so
+ * such a layer always has findings. Whiteouts are expected as the kernel's overlayfs takes them,
+ * not as files named .wh.* for fuse-overlayfs; force_mask is not known.
  */
 struct identity *identity_new(const struct store *s);
 void identity_free(struct identity *id);
@@ -32,8 +38,11 @@ struct identity_result {
 
 /*
  * Reads the layer's tar-split and the files it names below tree_fd; adds its headers to the
- * expectation. Deviations are findings (tar-split, diff-id against l->diff); `checked` false if the
- * stream was unusable. ERR_IO if the system fails.
+ * expectation. Deviations are findings: tar-split (the stream is unusable; *out is zero), diff-id
+ * (against the record; with the files whose checksums differ), tar-header (readers of tar could
+ * disagree, or a body does not belong to its header). `checked` false if the tree cannot be judged
+ * because of them; identity_line() then finds nothing more. ERR_IO if the system fails,
+ * ERR_CHANGED if a file changed while it was read.
  */
 MUSTUSE int identity_add(struct identity *id, const struct store_layer *l, int tree_fd,
     struct progress *progress, struct identity_result *out, bool *checked,
@@ -48,7 +57,10 @@ MUSTUSE int identity_tar_split_digest(const struct store *s, const struct store_
 /* A tree_line_fn (ctx: struct identity *): each manifest line must be explained by a header. */
 int identity_line(void *ctx, const char *line, size_t len, const struct manifest_entry *m,
     struct err *e);
-/* After the measurement: headers without a file, and the collected tar-header findings. */
+/*
+ * After the measurement: headers without a file, and the collected findings. Then the tree can be
+ * measured again, or (vfs) the next layer added.
+ */
 MUSTUSE int identity_finish(
     struct identity *id, const char *layer_id, struct findings *findings, struct err *e);
 

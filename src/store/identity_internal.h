@@ -29,6 +29,8 @@ struct identity_input {
 	const char *layer_id;
 	struct progress *progress; /* may be NULL */
 	struct findings *findings;
+	/* Headers are checked but not applied: vfs without the layers below, which they refer to. */
+	bool alone;
 };
 
 /*

@@ -289,7 +289,8 @@ static int header(struct reader *r, struct archive_entry *a, struct err *e)
 		err_set(e, ERR_MALFORMED, "two readers of tar understand it differently");
 	else if (r->extras != h.globals)
 		err_set(e, ERR_MALFORMED, "entries of files that have no header");
-	else if (expect_header(r->id->expect, &h, &r->want_node, e) == 0) {
+	else if (r->in->alone ||
+		 expect_header(r->id->expect, &h, &r->want_node, e) == 0) {
 		r->want = true;
 		r->want_size = h.size;
 		r->want_at = (uint64_t)to;
@@ -375,8 +376,8 @@ static int reader_init(
 	if (!r->archive || archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
 	    archive_read_support_format_empty(r->archive) != ARCHIVE_OK)
 		return err_set(e, ERR_INTERNAL, "libarchive: cannot start");
-	return feed_start(
-	    in->lines, in->tree_fd, id->expect->driver == STORE_VFS, &r->feed, e);
+	return feed_start(in->lines, in->tree_fd,
+	    id->expect->driver == STORE_VFS && !in->alone, &r->feed, e);
 }
 
 static void reader_release(struct reader *r)
@@ -391,6 +392,7 @@ static void reader_release(struct reader *r)
 static int run(struct reader *r, struct err *e)
 {
 	struct place where = {.layer = r->in->layer_id};
+	struct finding *f;
 	struct err why;
 
 	if (read_headers(r, &why) && !r->failed)
@@ -399,9 +401,11 @@ static int run(struct reader *r, struct err *e)
 		*e = r->err;
 		return e->code;
 	}
-	if (r->headers_off)
-		finding_found(findings_add(r->in->findings, FINDING_TAR_HEADER, where),
-		    "%s", r->why.msg);
+	if (r->headers_off) {
+		f = findings_add(r->in->findings, FINDING_TAR_HEADER, where);
+		finding_expected(f, "a tar that can be read in one way only");
+		finding_found(f, "%s", r->why.msg);
+	}
 	return 0;
 }
 

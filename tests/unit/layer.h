@@ -311,7 +311,7 @@ static inline void layer_extract(
 		fclose(f);
 	}
 	if (m->type != '2')
-		assert_int_equal(chmod(path, m->mode	      ? m->mode
+		assert_int_equal(chmod(path, m->mode	      ? m->mode & 07777
 					     : m->type == '5' ? 0755
 							      : 0644),
 		    0);
