@@ -77,12 +77,17 @@ static int check_bytes(const char *note, size_t len, struct err *e)
 int note_sign(
     const char *text, const struct secret_key *key, struct buf *out, struct err *e)
 {
+	CLEANUP_BUF struct buf note;
 	size_t len = strlen(text);
 	int r = check_bytes(text, len, e);
 
+	/* Apart, for its own maximum: a note that note_verify() would refuse is not made. */
+	buf_init(&note, NOTE_MAX_BYTES);
 	if (!r)
-		r = buf_addf(out, e, "%s\n", text);
-	return r ? r : add_signature(text, len, key, out, e);
+		r = buf_addf(&note, e, "%s\n", text);
+	if (!r)
+		r = add_signature(text, len, key, &note, e);
+	return r ? r : buf_add(out, note.data, note.len, e);
 }
 
 /* The last blank line separates text and signatures; the text keeps its own final LF. */
