@@ -50,6 +50,73 @@ static void add_file_finding(const struct store_image *i, const char *name,
 	}
 }
 
+/*
+ * The same image pulled or loaded again in another compression brings another manifest: podman adds
+ * it under its digest, with a signature file, and makes it the current one. image_check() has seen to
+ * it that each names this image's configuration and layers, so it is one more name of the image.
+ */
+#define MANIFEST_PREFIX "manifest-sha256:"
+#define SIGNATURE_PREFIX "signature-"
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static const struct image_file *find_file(
+    const struct image_content *now, const char *prefix, const char *rest)
+{
+	for (size_t n = 0; n < now->n_files; n++) {
+		if (has_prefix(now->files[n].name, prefix) &&
+		    strcmp(now->files[n].name + strlen(prefix), rest) == 0)
+			return &now->files[n];
+	}
+	return NULL;
+}
+
+static bool is_sealed(const struct entry_seal_image *seal, const char *name)
+{
+	for (size_t n = 0; n < seal->n_files; n++) {
+		if (strcmp(seal->files[n].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The current manifest may be any that is there under its digest. */
+static bool is_a_manifest(const struct image_content *now, const struct image_file *f)
+{
+	char hex[DIGEST_HEX_LEN + 1];
+
+	digest_hex(&f->sha256, hex);
+	return strcmp(f->name, "manifest") == 0 && find_file(now, MANIFEST_PREFIX, hex);
+}
+
+static void add_new_manifest(
+    const struct store_image *i, const struct image_file *f, struct findings *findings)
+{
+	finding_found(findings_add(findings, FINDING_NAME_UNSEALED,
+			  (struct place){.image = i->id, .path = f->name}),
+	    "one more manifest of this image");
+}
+
+static void consider_added(const struct entry_seal_image *seal,
+    const struct image_content *now, const struct store_image *i,
+    const struct image_file *f, struct findings *findings)
+{
+	const struct image_file *manifest = NULL;
+
+	if (has_prefix(f->name, MANIFEST_PREFIX)) {
+		add_new_manifest(i, f, findings);
+		return;
+	}
+	if (has_prefix(f->name, SIGNATURE_PREFIX))
+		manifest =
+		    find_file(now, MANIFEST_PREFIX, f->name + strlen(SIGNATURE_PREFIX));
+	if (!manifest || is_sealed(seal, manifest->name))
+		add_file_finding(i, f->name, NULL, f, findings);
+}
+
 static int name_order(const struct entry_seal_image *seal, size_t a,
     const struct image_content *now, size_t b)
 {
@@ -74,21 +141,17 @@ static void compare_files(const struct entry_seal_image *seal,
 
 	while (a < seal->n_files || b < now->n_files) {
 		int order = name_order(seal, a, now, b);
+		const struct entry_file *sealed = &seal->files[a];
+		const struct image_file *found = &now->files[b];
 
-		if (order > 0) {
-			const struct image_file *found = &now->files[b++];
-
-			add_file_finding(i, found->name, NULL, found, findings);
-			continue;
-		}
-		if (order < 0)
-			add_file_finding(
-			    i, seal->files[a].name, &seal->files[a], NULL, findings);
-		else if (file_differs(&seal->files[a], &now->files[b]))
-			add_file_finding(i, seal->files[a].name, &seal->files[a],
-			    &now->files[b], findings);
-		a++;
-		b += order == 0;
+		if (order > 0)
+			consider_added(seal, now, i, found, findings);
+		else if (order < 0)
+			add_file_finding(i, sealed->name, sealed, NULL, findings);
+		else if (file_differs(sealed, found) && !is_a_manifest(now, found))
+			add_file_finding(i, sealed->name, sealed, found, findings);
+		a += order <= 0;
+		b += order >= 0;
 	}
 }
 

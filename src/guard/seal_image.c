@@ -47,6 +47,18 @@ static int seal_fresh(struct sealing *s, const struct store_image *i, const char
 	return r;
 }
 
+/* Nothing but manifests that were added since: no change of what the image is. */
+static bool only_new_manifests(const struct sealing *s, size_t mark)
+{
+	const struct findings *list = &s->out->findings;
+
+	for (size_t n = mark; n < list->n; n++) {
+		if (list->v[n].class != FINDING_NAME_UNSEALED)
+			return false;
+	}
+	return list->dropped == 0;
+}
+
 static int reseal(struct sealing *s, const struct store_image *i,
     const struct sealed_image *sealed, bool *done, struct err *e)
 {
@@ -60,6 +72,10 @@ static int reseal(struct sealing *s, const struct store_image *i,
 		s->out->unchanged++;
 		*done = true;
 		return 0;
+	}
+	if (only_new_manifests(s, mark)) {
+		sealing_forget(s, mark);
+		return seal_fresh(s, i, NULL, done, e);
 	}
 	if (!s->opt->accept_reason)
 		return 0;

@@ -67,7 +67,10 @@ struct store_image {
 	size_t n_mapped_layers;
 	struct store_big_data *big_data; /* sorted by name */
 	size_t n_big_data;
-	/* As store_layer.record, without names, names-history, mapped-layers, metadata. */
+	/*
+	 * As store_layer.record, without what ordinary use changes: names, names-history,
+	 * mapped-layers, metadata, digest, and the lists of big data.
+	 */
 	struct digest record;
 };
 

@@ -111,8 +111,10 @@ static enum json_fault check_big_data(
 
 static int read_image(json_t *record, struct store_image *i, struct err *e)
 {
-	static const char *const without[] = {
-	    "names", "names-history", "mapped-layers", "metadata", NULL};
+	/* A pull or load of the same image adds manifests; image_check() binds them to the bytes. */
+	static const char *const without[] = {"names", "names-history", "mapped-layers",
+	    "metadata", "digest", "big-data-names", "big-data-sizes", "big-data-digests",
+	    NULL};
 	json_t *mapped = json_object_get(record, "mapped-layers");
 
 	record_id(record, "id", i->id);
