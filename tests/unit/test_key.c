@@ -476,7 +476,7 @@ static void load_refused(int dirfd, enum err_code code, const char *rule)
 static void test_save_and_load(void **state)
 {
 	CLEANUP_KEY struct secret_key *k = NULL, *loaded = NULL, *other = NULL;
-	CLEANUP(scratch_remove) struct scratch s;
+	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
 	uint8_t a[SIGNATURE_BYTES], b[SIGNATURE_BYTES];
 	mode_t mask = umask(0);
 	struct stat st;
@@ -505,7 +505,7 @@ static void test_save_and_load(void **state)
 
 static void test_load_known(void **state)
 {
-	CLEANUP(scratch_remove) struct scratch s;
+	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
 	static const char *const texts[] = {SECRET "\n", SECRET};
 	struct err e;
 
@@ -529,7 +529,7 @@ static void test_load_known(void **state)
 static void test_file_mode(void **state)
 {
 	static const mode_t modes[] = {0640, 0620, 0610, 0604, 0602, 0601, 0644, 0777};
-	CLEANUP(scratch_remove) struct scratch s;
+	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
 
 	(void)state;
 	scratch_make(&s);
@@ -542,7 +542,7 @@ static void test_file_mode(void **state)
 
 static void test_file_owner(void **state)
 {
-	CLEANUP(scratch_remove) struct scratch s;
+	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
 	CLEANUP_FD int system = -1;
 
 	(void)state;
@@ -564,7 +564,7 @@ static void test_file_owner(void **state)
 
 static void test_file_kind(void **state)
 {
-	CLEANUP(scratch_remove) struct scratch s;
+	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
 
 	(void)state;
 	scratch_make(&s);
@@ -607,7 +607,7 @@ static void test_file_text(void **state)
 		  "+1704497b+BJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"),
 		"not an Ed25519 key"},
 	};
-	CLEANUP(scratch_remove) struct scratch s;
+	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
 	char large[513];
 
 	(void)state;
