@@ -89,11 +89,12 @@ static void print_text(
 	if (a->quiet)
 		return;
 	report_size((double)r->bytes, bytes);
-	printf("sealed %zu layers (%" PRIu64
-	       " files, %s), %zu images, %zu names; retired %zu; "
+	printf("sealed %zu layer%s (%" PRIu64
+	       " file%s, %s), %zu image%s, %zu name%s; retired %zu; "
 	       "unchanged %zu; ledger size %" PRIu64 "\n",
-	    r->layers, r->entries, bytes, r->images, r->names, r->retired, r->unchanged,
-	    ledger_head(s->ledger)->size);
+	    r->layers, REPORT_S(r->layers), r->entries, REPORT_S(r->entries), bytes,
+	    r->images, REPORT_S(r->images), r->names, REPORT_S(r->names), r->retired,
+	    r->unchanged, ledger_head(s->ledger)->size);
 }
 
 static int print_json(const struct session *s, const struct seal_result *r, struct err *e)

@@ -84,10 +84,11 @@ static void print_text(const struct arguments *a, enum verdict verdict,
 	print_verdict(to, verdict, s);
 	if (!a->quiet) {
 		report_size((double)result->bytes, bytes);
-		printf("%zu layers (%zu by statprint, %zu measured: %s), %zu images, "
+		printf("%zu layer%s (%zu by statprint, %zu measured: %s), %zu image%s, "
 		       "level %s, %.3f s\n",
-		    result->layers, result->by_statprint, result->measured, bytes,
-		    result->images, verify_level_name(a->verify.level), seconds);
+		    result->layers, REPORT_S(result->layers), result->by_statprint,
+		    result->measured, bytes, result->images, REPORT_S(result->images),
+		    verify_level_name(a->verify.level), seconds);
 	}
 	report_remedies(to, &result->findings);
 }

@@ -15,6 +15,9 @@ void report_remedies(FILE *to, const struct findings *list);
 /* Array "findings" and number "findings_dropped" into an open JSON object. */
 void report_findings_json(struct jsonout *j, const struct findings *list);
 
+/* "1 layer", "2 layers": what follows the noun. */
+#define REPORT_S(n) ((n) == 1 ? "" : "s")
+
 /* "12.3 MB" */
 #define REPORT_SIZE_MAX 24
 void report_size(double bytes, char out[static REPORT_SIZE_MAX]);

@@ -110,7 +110,7 @@ help_is_short() {
 cli_test '--help fits 80 columns and names every verb of the man page' help_is_short
 
 findings_are_documented() {
-	tr -d '\n\\' <"$HERE/../../src/base/finding.h" | grep -oE 'X\([A-Z_]+, *"[a-z-]+"' |
+	tr -d '\n\134' <"$HERE/../../src/base/finding.h" | grep -oE 'X\([A-Z_]+, *"[a-z-]+"' |
 		sed 's/.*"\(.*\)"/\1/' | sort -u >"$WORK/code"
 	sed -n 's/^\.It Cm //p' "$HERE/../../man/layerseal-findings.7" | sort -u >"$WORK/man"
 	diff "$WORK/code" "$WORK/man"
