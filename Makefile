@@ -22,6 +22,8 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-al
 ifeq ($(VARIANT),asan)
   SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
   HARDEN += -O1
+else ifeq ($(VARIANT),fuzz)
+  SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 else
   HARDEN += -D_FORTIFY_SOURCE=2
 endif
