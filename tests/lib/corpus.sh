@@ -28,8 +28,20 @@ corpus_options() {
 	# On a disk: layerseal records no statprint on tmpfs.
 	SCRATCH=$(mktemp -d "${LAYERSEAL_TEST_DIR:-/var/tmp}/layerseal.XXXXXX") || exit 2
 	chmod 755 "$SCRATCH"
-	trap 'rm -rf "$SCRATCH"' EXIT
+	trap corpus_end EXIT
 	trap 'exit 130' INT TERM
+}
+
+# Processes in the background do not get the interrupt of the terminal.
+corpus_end() {
+	if [ -e "$SCRATCH/pids" ]; then
+		while read -r pid; do
+			kill "$pid" 2>/dev/null || continue
+			# Until what runs there in the foreground has ended.
+			while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+		done <"$SCRATCH/pids"
+	fi
+	rm -rf "$SCRATCH"
 }
 
 corpus_usage() {
@@ -44,8 +56,10 @@ corpus_run() {
 	{
 		for pair in $PAIRS; do
 			(corpus_pair "$pair") &
+			echo $! >>"$SCRATCH/pids"
 		done
 		wait
+		rm "$SCRATCH/pids"
 	} | tap_merge
 }
 

@@ -120,6 +120,7 @@ store_additional() {
 	echo 'echo GOOD' >"$WORK/more/rootfs/tool.sh"
 	tar -C "$WORK/more/rootfs" -cf "$WORK/more/shared.tar" .
 	more_podman import -q "$WORK/more/shared.tar" localhost/shared
+	# shellcheck disable=SC2034 # for the attacks
 	MORE_LAYER=$(jq -r '.[0].id' "$WORK/more/g/$DRIVER-layers/layers.json")
 	in_engine umount -R -l "$WORK/more/g/$DRIVER" || true
 	storage_conf "[storage.options]
