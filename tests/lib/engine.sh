@@ -51,10 +51,22 @@ engine_start() {
 
 engine_stop() {
 	[ -n "$ENGINE_PID" ] || return 0
-	kill -9 "$ENGINE_PID" 2>/dev/null
+	engine_leftovers | while read -r pid; do
+		kill -9 "$pid" 2>/dev/null
+	done
 	wait "$ENGINE_PID" 2>/dev/null
 	ENGINE_PID=
 	return 0
+}
+
+# Processes of this engine's namespaces: the one that holds it, the pause processes of rootless podman,
+# the monitors of containers. Never one of the namespace that this shell is in.
+engine_leftovers() {
+	here=$(readlink /proc/self/ns/mnt)
+	for info in $(grep -l -s -F " $WORK" /proc/[0-9]*/mountinfo); do
+		process=${info%/mountinfo}
+		[ "$(readlink "$process/ns/mnt")" = "$here" ] || echo "${process#/proc/}"
+	done
 }
 
 # Nothing of the caller's environment that could change what podman or layerseal does.
