@@ -6,9 +6,11 @@ expect=tree-content path=/tool.sh drivers='overlay vfs'
 before_seal() {
 	poke "$WORK/ctx/app.txt" 0 a
 	mkfifo "$WORK/go"
+	touch -r "$TREE/tool.sh" "$WORK/stamp"
 	"$WORK/poke" --hold "$TREE/tool.sh" 5 EVIL <"$WORK/go" >"$WORK/held" &
 	exec 8>"$WORK/go"
 	until grep -q held "$WORK/held"; do sleep 0.02; done
+	touch -r "$WORK/stamp" "$TREE/tool.sh"
 }
 attack() {
 	exec 8>&-

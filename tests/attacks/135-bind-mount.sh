@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='another tree mounted over the layer'
-expect=tree-content path=/tool.sh drivers='overlay vfs'
+expect=layer-diff drivers='overlay vfs'
 attack() {
 	# Podman mounts its directory over itself when it starts to work, unless it is a mount point.
 	in_engine mount --bind "$PLACE" "$PLACE"
