@@ -1,38 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * structure_files.c: <driver>-layers/ and <driver>-images/: the record files, tar-splits, and one
- * directory per object that has big data. What lies inside an image's directory is image.c's.
+ * structure_files.c: the directories of records: <driver>-layers/, <driver>-images/, and what
+ * stands beside them. <driver>-containers/ is no part of the cache.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hex.h"
 #include "store/image.h"
+#include "store/lock.h"
 #include "store/structure_in.h"
 
-#define TAR_SPLIT_SUFFIX ".tar-split.gz"
+#define TAR_SPLIT ".tar-split.gz"
+#define FILE_NAME_MAX 4096
 
-/* The layer whose tar-split file this is, or NULL. */
-static const struct store_layer *tar_split_of(
-    const struct look *k, size_t place, const char *name)
+/* One such directory. */
+struct folder {
+	struct look *k;
+	size_t place;
+	int fd;
+	const char *name; /* "overlay-layers" */
+};
+
+static bool is_one_of(const char *name, const char *const list[], size_t n)
 {
-	char id[ID_LEN + 1];
-
-	if (strlen(name) != ID_LEN + strlen(TAR_SPLIT_SUFFIX) ||
-	    strcmp(name + ID_LEN, TAR_SPLIT_SUFFIX) != 0)
-		return NULL;
-	memcpy(id, name, ID_LEN);
-	id[ID_LEN] = '\0';
-	return hex_is(id, ID_LEN) ? look_recorded(k, id, place) : NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(name, list[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
-static bool is_big_data(const struct store_layer *l, const char *file)
+static void add(const struct folder *d, const char *name, const char *expected)
+{
+	CLEANUP_FREE char *path = xasprintf("%s/%s", d->name, name);
+
+	look_add_entry(d->k, d->place, path, expected);
+}
+
+static bool has_big_data(const struct store_layer *l, const char *file)
 {
 	for (size_t i = 0; i < l->n_big_data; i++) {
 		CLEANUP_BUF struct buf name;
 		struct err e;
 
-		buf_init(&name, 1024);
+		buf_init(&name, FILE_NAME_MAX);
 		if (!image_file_name(l->big_data[i], &name, &e) &&
 		    strcmp(name.data, file) == 0)
 			return true;
@@ -40,114 +53,168 @@ static bool is_big_data(const struct store_layer *l, const char *file)
 	return false;
 }
 
-/* Caches that partial pulls keep of a layer: only what the record names. */
-static bool is_layer_data(const struct look *k, size_t place, const char *id)
+/* <layer>/: its big data, such as the caches of zstd:chunked. */
+static void check_big_data(const struct folder *d, const struct store_layer *l)
 {
-	const struct store_layer *l =
-	    hex_is(id, ID_LEN) ? look_recorded(k, id, place) : NULL;
 	struct fs_names names CLEANUP_NAMES = {0};
 	CLEANUP_FD int fd = -1;
 	struct err e;
-	bool mounted;
 
-	if (!l || fs_open_dir(k->s->places[place].layers_fd, id, &fd, &e) ||
-	    fs_list(fd, ".", LOOK_NAMES_MAX, &names, &e))
-		return false;
+	if (fs_open_dir(d->fd, l->id, &fd, &e) ||
+	    fs_list(fd, ".", LOOK_NAMES_MAX, &names, &e)) {
+		add(d, l->id, "a directory of the layer's data");
+		return;
+	}
 	for (size_t i = 0; i < names.n; i++) {
-		if (look_is_leftover(fd, names.v[i]))
+		bool mounted;
+		CLEANUP_FREE char *path = NULL;
+
+		if (look_is_leftover(fd, names.v[i]) ||
+		    (look_type(fd, names.v[i], &mounted) == S_IFREG &&
+			has_big_data(l, names.v[i])))
 			continue;
-		if (!is_big_data(l, names.v[i]) ||
-		    look_type(fd, names.v[i], &mounted) != S_IFREG)
-			return false;
+		path = xasprintf("%s/%s", l->id, names.v[i]);
+		add(d, path, "the data that the layer's record names");
 	}
-	return true;
 }
 
-static bool is_one_of(const char *name, const char *const *list)
+/* "<id>.tar-split.gz" of a recorded layer. */
+static bool is_tar_split(const struct folder *d, const char *name)
 {
-	for (; *list; list++) {
-		if (strcmp(name, *list) == 0)
-			return true;
-	}
-	return false;
+	char id[ID_LEN + 1];
+
+	if (strlen(name) != ID_LEN + strlen(TAR_SPLIT) ||
+	    strcmp(name + ID_LEN, TAR_SPLIT) != 0)
+		return false;
+	memcpy(id, name, ID_LEN);
+	id[ID_LEN] = '\0';
+	return look_recorded(d->k, id, d->place);
 }
 
-static bool is_layers_file(
-    const struct look *k, size_t place, const char *name, mode_t type)
+static void check_layers_entry(const struct folder *d, const char *name)
 {
 	static const char *const files[] = {
-	    "layers.json", "volatile-layers.json", "layers.lock", NULL};
+	    "layers.json", "volatile-layers.json", "layers.lock"};
+	const struct store_layer *l = look_recorded(d->k, name, d->place);
+	CLEANUP_FREE char *path = xasprintf("%s/%s", d->name, name);
+	bool mounted;
+	mode_t type = look_type(d->fd, name, &mounted);
 
-	if (type == S_IFREG)
-		return is_one_of(name, files) || look_is_numbered(name, "lock-") ||
-		       tar_split_of(k, place, name);
-	return type == S_IFDIR &&
-	       (look_is_numbered(name, "temp-dir-") || is_layer_data(k, place, name));
+	if (!type || look_is_leftover(d->fd, name))
+		return;
+	if (type == S_IFREG &&
+	    (is_one_of(name, files, ARRAY_LEN(files)) || is_tar_split(d, name)))
+		return;
+	if (l && look_is_transient(d->k, l))
+		return;
+	if (l)
+		check_big_data(d, l);
+	else if (strcmp(name, "tmp") == 0)
+		look_tempdirs(d->k, d->place, d->fd, path);
+	else
+		add(d, name, "records, and data of recorded layers");
 }
 
-static bool is_recorded_image(const struct look *k, size_t place, const char *id)
+static bool not_before(const struct timespec *a, const struct timespec *b)
 {
-	const struct store_image *i = records_image(k->r, id);
-	const struct store_image *end = k->r->images + k->r->n_images;
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec >= b->tv_nsec;
+}
+
+/*
+ * An image's record is removed before its files. The engine that does it holds the lock, and what
+ * it is working on is younger than itself.
+ */
+static bool is_being_removed(const struct folder *d, const char *id)
+{
+	struct timespec since;
+	struct stat st;
+
+	return hex_is(id, ID_LEN) && fstatat(d->fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode) &&
+	       store_lock_writer(&d->k->s->places[d->place], &since) &&
+	       not_before(&st.st_ctim, &since);
+}
+
+static bool has_image(const struct folder *d, const char *id)
+{
+	const struct store_image *i = records_image(d->k->r, id);
+	const struct store_image *end = d->k->r->images + d->k->r->n_images;
 
 	for (; i && i < end && strcmp(i->id, id) == 0; i++) {
-		if (i->place == place)
+		if (i->place == d->place)
 			return true;
 	}
 	return false;
 }
 
-static bool is_images_file(
-    const struct look *k, size_t place, const char *name, mode_t type)
+static void check_images_entry(const struct folder *d, const char *name)
 {
-	static const char *const files[] = {"images.json", "images.lock", NULL};
+	static const char *const files[] = {"images.json", "images.lock"};
+	bool mounted;
+	mode_t type = look_type(d->fd, name, &mounted);
 
-	if (type == S_IFREG)
-		return is_one_of(name, files);
-	return type == S_IFDIR && is_recorded_image(k, place, name);
+	if (!type || look_is_leftover(d->fd, name))
+		return;
+	if (type == S_IFREG && is_one_of(name, files, ARRAY_LEN(files)))
+		return;
+	if (type == S_IFDIR && !mounted && has_image(d, name))
+		return;
+	if (!is_being_removed(d, name))
+		add(d, name, "records, and files of recorded images");
 }
 
-typedef bool is_known_fn(
-    const struct look *k, size_t place, const char *name, mode_t type);
-
-static int check_dir(struct look *k, size_t place, int dirfd, const char *kind,
-    is_known_fn *is_known, struct err *e)
+static int check_folder(const struct folder *d,
+    void (*check)(const struct folder *, const char *), struct err *e)
 {
 	struct fs_names names CLEANUP_NAMES = {0};
 	int r;
 
-	if (dirfd < 0)
+	if (d->fd < 0)
 		return 0;
-	r = fs_list(dirfd, ".", LOOK_NAMES_MAX, &names, e);
+	r = fs_list(d->fd, ".", LOOK_NAMES_MAX, &names, e);
 	if (r)
-		return err_wrap(e, "%s: %s", k->s->places[place].path, kind);
-	for (size_t i = 0; i < names.n; i++) {
-		CLEANUP_FREE char *path = xasprintf("%s-%s/%s",
-		    store_driver_name(k->s->config->driver), kind, names.v[i]);
-		bool mounted;
-		mode_t type = look_type(dirfd, names.v[i], &mounted);
-
-		if (!type || look_is_leftover(dirfd, names.v[i]))
-			continue;
-		if (strcmp(names.v[i], "tempdirs") == 0 || strcmp(names.v[i], "tmp") == 0)
-			look_tempdirs(k, place, dirfd, path);
-		else if (mounted || !is_known(k, place, names.v[i], type))
-			look_add_entry(
-			    k, place, path, "records, and files of recorded objects");
-	}
+		return err_wrap(e, "%s/%s", d->k->s->places[d->place].path, d->name);
+	for (size_t i = 0; i < names.n; i++)
+		check(d, names.v[i]);
 	return 0;
+}
+
+/*
+ * An engine that is given no driver takes the first of these with a directory in the graphroot,
+ * and vfs last: a store planted for another driver replaces a vfs store.
+ */
+static void check_other_drivers(struct look *k)
+{
+	static const char *const drivers[] = {"overlay", "aufs", "btrfs", "zfs"};
+	int root = k->s->places[0].root_fd;
+
+	for (size_t i = 0; k->s->config->driver == STORE_VFS && i < ARRAY_LEN(drivers);
+	     i++) {
+		CLEANUP_FREE char *path = xasprintf("%s-images/images.json", drivers[i]);
+		struct stat st;
+
+		if (fstatat(root, drivers[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    fstatat(root, path, &st, 0) == 0 && st.st_size > (off_t)strlen("[]"))
+			look_add_entry(k, 0, path, "no images of a preferred driver");
+	}
 }
 
 int look_files(struct look *k, struct err *e)
 {
+	const char *driver = store_driver_name(k->s->config->driver);
+	CLEANUP_FREE char *layers = xasprintf("%s-layers", driver);
+	CLEANUP_FREE char *images = xasprintf("%s-images", driver);
 	int r = 0;
 
-	for (size_t i = 0; !r && i < k->s->n_places; i++) {
-		r = check_dir(
-		    k, i, k->s->places[i].layers_fd, "layers", is_layers_file, e);
+	for (size_t i = 0; i < k->s->n_places && !r; i++) {
+		const struct store_place *p = &k->s->places[i];
+
+		r = check_folder(
+		    &(struct folder){k, i, p->layers_fd, layers}, check_layers_entry, e);
 		if (!r)
-			r = check_dir(
-			    k, i, k->s->places[i].images_fd, "images", is_images_file, e);
+			r = check_folder(&(struct folder){k, i, p->images_fd, images},
+			    check_images_entry, e);
 	}
+	check_other_drivers(k);
 	return r;
 }
