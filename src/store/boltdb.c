@@ -182,8 +182,7 @@ static uint8_t *load_page(struct bolt *db, uint64_t id, size_t *len, struct err 
 		return NULL;
 	n = 1 + (uint64_t)h.overflow;
 	if (h.id != id || n > db->pages - id || n > db->budget) {
-		MALFORMED(
-		    e, "page %" PRIu64 " has a wrong header, or is too large", id);
+		MALFORMED(e, "page %" PRIu64 " has a wrong header, or is too large", id);
 		return NULL;
 	}
 	db->budget -= (unsigned)n;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/fs.h"
 #include "base/hex.h"
@@ -13,6 +14,9 @@
 #define IMAGE_FILE_MAX (64U << 20)
 #define IMAGE_NAMES_MAX 4096
 #define FILE_NAME_MAX 4096
+#define LOOKS_MIN 3
+#define LOOKS_MAX 8
+#define LOOK_EVERY_NS 20000000L
 
 struct check {
 	const struct records *r;
@@ -37,6 +41,21 @@ void image_content_release(struct image_content *c)
 	free(c->files);
 	free(c->diff_ids);
 	*c = (struct image_content){0};
+}
+
+bool image_is_alias(const struct records *r, const struct store_image *i)
+{
+	const struct store_image *other = records_image(r, i->id);
+	const struct store_image *end = r->images + r->n_images;
+
+	if (i->n_big_data)
+		return false;
+	for (; other && other < end && strcmp(other->id, i->id) == 0; other++) {
+		if (other != i && other->n_big_data &&
+		    strcmp(other->top_layer, i->top_layer) == 0)
+			return true;
+	}
+	return false;
 }
 
 int image_file_name(const char *big_data_name, struct buf *out, struct err *e)
@@ -376,26 +395,99 @@ static int check_items(struct check *c, struct err *e)
 	return r;
 }
 
-int image_check(const struct store *s, const struct records *r,
+static int look(const struct store *s, const struct records *r,
     const struct store_image *i, struct image_content *out, struct findings *findings,
     struct err *e)
 {
 	CLEANUP_FD int dirfd = -1;
 	struct check c = {.r = r, .i = i, .out = out, .findings = findings};
+	bool alias = image_is_alias(r, i);
 	struct err why;
 	int rc;
 
-	*out = (struct image_content){0};
-	if (fs_open_dir(s->places[i->place].images_fd, i->id, &dirfd, &why)) {
+	rc = fs_open_dir(s->places[i->place].images_fd, i->id, &dirfd, &why);
+	if (rc == ERR_NOT_FOUND && alias)
+		return 0;
+	if (rc) {
 		add_found(
 		    &c, FINDING_IMAGE_FILE, NULL, "a directory of its files", why.msg);
 		return 0;
 	}
 	c.dirfd = dirfd;
 	rc = check_names(&c, e);
-	if (!rc)
-		rc = check_items(&c, e);
+	return rc || alias ? rc : check_items(&c, e);
+}
+
+static const struct store_image *find_image(
+    const struct records *r, const struct store_image *i)
+{
+	const struct store_image *m = records_image(r, i->id);
+	const struct store_image *end = r->images + r->n_images;
+
+	while (m && m < end && m->place != i->place)
+		m++;
+	return m && m < end && strcmp(m->id, i->id) == 0 ? m : NULL;
+}
+
+/* True if both records name the same files. */
+static bool same_files(const struct store_image *a, const struct store_image *b)
+{
+	if (a->n_big_data != b->n_big_data)
+		return false;
+	for (size_t n = 0; n < a->n_big_data; n++) {
+		const struct store_big_data *x = &a->big_data[n], *y = &b->big_data[n];
+
+		if (strcmp(x->name, y->name) != 0 || x->size != y->size ||
+		    x->digest.has != y->digest.has ||
+		    !digest_equal(&x->digest.d, &y->digest.d))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Another look beside records that are read now. *settled: nothing is going on any more: they are
+ * those of `i`, or have no such image.
+ */
+static int look_again(const struct store *s, const struct store_image *i,
+    struct image_content *out, struct findings *findings, bool *settled, struct err *e)
+{
+	struct findings ignored CLEANUP_FINDINGS = {0};
+	struct records fresh CLEANUP_RECORDS = {0};
+	const struct store_image *now;
+	int rc = records_read(s, &fresh, &ignored, e);
+
+	if (rc)
+		return rc;
+	now = find_image(&fresh, i);
+	*settled = !now || same_files(now, i);
+	if (!now)
+		return 0;
+	if (!digest_equal(&now->record, &i->record))
+		return err_set(
+		    e, ERR_CHANGED, "another image replaces image %.12s", i->id);
+	findings_release(findings);
+	image_content_release(out);
+	return look(s, &fresh, now, out, findings, e);
+}
+
+int image_check(const struct store *s, const struct records *r,
+    const struct store_image *i, struct image_content *out, struct findings *findings,
+    struct err *e)
+{
+	struct findings now CLEANUP_FINDINGS = {0};
+	bool settled = true;
+	int rc;
+
+	*out = (struct image_content){0};
+	rc = look(s, r, i, out, &now, e);
+	for (int n = 1; !rc && now.n && n < (settled ? LOOKS_MIN : LOOKS_MAX); n++) {
+		nanosleep(&(struct timespec){.tv_nsec = LOOK_EVERY_NS}, NULL);
+		rc = look_again(s, i, out, &now, &settled, e);
+	}
 	if (rc)
 		image_content_release(out);
+	else
+		findings_move(findings, &now);
 	return rc;
 }

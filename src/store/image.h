@@ -25,13 +25,24 @@ struct image_content {
 };
 void image_content_release(struct image_content *c);
 
+/*
+ * True for a bare record, which only gives names to an image of another place: storage 1.43 makes
+ * one when an image of an additional store is tagged. It must agree about the top layer, and has no
+ * files; podman reads those of the other place.
+ */
+bool image_is_alias(const struct records *r, const struct store_image *i);
+
 /* File name of a big-data item: kept if all of [.0-9a-z], else "=" + base64 (containers/storage). */
 MUSTUSE int image_file_name(const char *big_data_name, struct buf *out, struct err *e);
 
 /*
  * Reads and checks image `i`. Deviations are findings (image-file, image-id, image-manifest,
  * image-diff-ids, layer-missing); `out` holds what could be measured. Image files are at most
- * 64 MiB each. ERR_IO only if the system fails.
+ * 64 MiB each.
+ *
+ * Engines write an image file by file and its record after each: before something is a finding it
+ * is looked at again beside fresh records. ERR_CHANGED: they describe another image by this id. If
+ * they have none, the findings stand: the caller knows what else is gone.
  */
 MUSTUSE int image_check(const struct store *s, const struct records *r,
     const struct store_image *i, struct image_content *out, struct findings *findings,

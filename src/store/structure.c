@@ -106,24 +106,27 @@ void look_tempdirs(struct look *k, size_t place, int dirfd, const char *path)
 	}
 }
 
-const struct store_layer *look_recorded(
-    const struct look *k, const char *id, size_t place)
+static bool is_of_id(const struct look *k, const struct store_layer *l, const char *id)
 {
-	const struct store_layer *l = records_layer(k->r, id);
-	const struct store_layer *end = k->r->layers + k->r->n_layers;
-
-	for (; l && l < end && strcmp(l->id, id) == 0; l++) {
-		if (l->place == place)
-			return l;
-	}
-	return NULL;
+	return l && l < k->r->layers + k->r->n_layers && strcmp(l->id, id) == 0;
 }
 
-const struct store_layer *look_layer(const struct look *k, const char *id, size_t place)
+const struct store_layer *look_tree(const struct look *k, const char *id, size_t place)
 {
-	const struct store_layer *own = look_recorded(k, id, place);
+	const struct store_layer *l = records_layer(k->r, id);
 
-	return own ? own : records_layer(k->r, id);
+	while (is_of_id(k, l, id) && look_tree_place(k, l) != place)
+		l++;
+	return is_of_id(k, l, id) ? l : NULL;
+}
+
+const struct store_layer *look_data(const struct look *k, const char *id, size_t place)
+{
+	const struct store_layer *l = records_layer(k->r, id);
+
+	while (is_of_id(k, l, id) && place_of_data(k->s, l) != place)
+		l++;
+	return is_of_id(k, l, id) ? l : NULL;
 }
 
 /*
@@ -203,12 +206,15 @@ static void check_records(struct look *k)
 static int look(const struct store *s, const struct records *r,
     struct layer_structure **layers, struct findings *findings, struct err *e)
 {
-	struct look k = {s, r, NULL, findings};
+	CLEANUP_FREE size_t *tree_place = xcalloc(r->n_layers, sizeof(*tree_place));
+	struct look k = {s, r, NULL, tree_place, findings};
 	int rc;
 
 	free(*layers);
 	*layers = xcalloc(r->n_layers, sizeof(**layers));
 	k.layers = *layers;
+	for (size_t i = 0; i < r->n_layers; i++)
+		tree_place[i] = place_of_tree(s, &r->layers[i]);
 	check_records(&k);
 	rc = s->config->driver == STORE_OVERLAY ? look_overlay(&k, e) : look_vfs(&k, e);
 	return rc ? rc : look_files(&k, e);

@@ -88,14 +88,14 @@ static bool is_tar_split(const struct folder *d, const char *name)
 		return false;
 	memcpy(id, name, ID_LEN);
 	id[ID_LEN] = '\0';
-	return look_recorded(d->k, id, d->place);
+	return look_data(d->k, id, d->place);
 }
 
 static void check_layers_entry(const struct folder *d, const char *name)
 {
 	static const char *const files[] = {
 	    "layers.json", "volatile-layers.json", "layers.lock"};
-	const struct store_layer *l = look_recorded(d->k, name, d->place);
+	const struct store_layer *l = look_data(d->k, name, d->place);
 	CLEANUP_FREE char *path = xasprintf("%s/%s", d->name, name);
 	bool mounted;
 	mode_t type = look_type(d->fd, name, &mounted);

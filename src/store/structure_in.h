@@ -4,6 +4,7 @@
 #define STORE_STRUCTURE_IN_H
 
 #include "base/fs.h"
+#include "store/place.h"
 #include "store/structure.h"
 
 /* More names in one directory than any store has; one with more is a finding. */
@@ -13,6 +14,7 @@ struct look {
 	const struct store *s;
 	const struct records *r;
 	struct layer_structure *layers; /* out, one per record */
+	const size_t *tree_place;	/* place_of_tree(), one per record */
 	struct findings *findings;
 };
 
@@ -43,18 +45,23 @@ bool look_is_leftover(int dirfd, const char *name);
  */
 void look_tempdirs(struct look *k, size_t place, int dirfd, const char *path);
 
-/* The layer of that id as the layer of another place sees it: first its own place, then in order. */
-const struct store_layer *look_layer(const struct look *k, const char *id, size_t place);
-/* The record of that id in that very place, or NULL. */
-const struct store_layer *look_recorded(
-    const struct look *k, const char *id, size_t place);
+/* The layer of that id whose tree is in that place, or NULL. */
+const struct store_layer *look_tree(const struct look *k, const char *id, size_t place);
+/* The layer of that id whose tar-split and big data are in that place, or NULL. */
+const struct store_layer *look_data(const struct look *k, const char *id, size_t place);
 
 /* True for a layer that the engine will delete before it uses it. */
 bool look_is_transient(const struct look *k, const struct store_layer *l);
 
+/* Index of a layer of the records. */
 static inline size_t look_index(const struct look *k, const struct store_layer *l)
 {
 	return (size_t)(l - k->r->layers);
+}
+
+static inline size_t look_tree_place(const struct look *k, const struct store_layer *l)
+{
+	return k->tree_place[look_index(k, l)];
 }
 
 #endif

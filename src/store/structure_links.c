@@ -16,7 +16,7 @@
 
 static int driver_fd(const struct overlay *o, const struct store_layer *l)
 {
-	return o->k->s->places[l->place].driver_fd;
+	return o->k->s->places[look_tree_place(o->k, l)].driver_fd;
 }
 
 static bool is_link(const char *s, size_t len)
@@ -79,8 +79,9 @@ static void read_names(struct overlay *o)
 			continue;
 		/* Across places the first hides the others. */
 		f = overlay_add(o,
-		    a->layer->place == b->layer->place ? FINDING_LAYER_LINK
-						       : FINDING_STORE_SHADOW,
+		    look_tree_place(o->k, a->layer) == look_tree_place(o->k, b->layer)
+			? FINDING_LAYER_LINK
+			: FINDING_STORE_SHADOW,
 		    b->layer, "link");
 		finding_expected(f, "a short name of its own");
 		finding_found(f, "that of layer %s", a->layer->id);
@@ -101,7 +102,7 @@ static struct owner *find_owner(const struct overlay *o, const char *link, size_
 			high = middle;
 	}
 	for (; low < o->n_owners && strcmp(o->owners[low].link, link) == 0; low++) {
-		if (o->owners[low].layer->place == place)
+		if (look_tree_place(o->k, o->owners[low].layer) == place)
 			return &o->owners[low];
 	}
 	return NULL;
@@ -125,7 +126,7 @@ static bool target_id(const char *target, char out[static ID_LEN + 1])
  */
 static bool is_explained(struct overlay *o, const char *id, size_t place)
 {
-	const struct store_layer *l = look_recorded(o->k, id, place);
+	const struct store_layer *l = look_tree(o->k, id, place);
 
 	if (l && look_is_transient(o->k, l))
 		return true;
@@ -212,7 +213,7 @@ static void note_templates(struct overlay *o)
 
 		for (size_t m = 0; top && m < im->n_mapped_layers; m++) {
 			const struct store_layer *l =
-			    look_recorded(o->k, im->mapped_layers[m], im->place);
+			    records_layer(r, im->mapped_layers[m]);
 
 			if (l && l != top && l->has_id_maps &&
 			    strcmp(l->parent, top->parent) == 0)
@@ -225,10 +226,15 @@ const struct store_layer *links_below(
     const struct overlay *o, const struct store_layer *l)
 {
 	size_t template = o->template[look_index(o->k, l)];
+	const struct store_layer *near;
 
 	if (template != SIZE_MAX)
 		return &o->k->r->layers[template];
-	return l->parent[0] ? look_layer(o->k, l->parent, l->place) : NULL;
+	if (!l->parent[0])
+		return NULL;
+	/* A store that is only read was made by somebody who saw its own layers first. */
+	near = look_tree(o->k, l->parent, look_tree_place(o->k, l));
+	return near ? near : records_layer(o->k->r, l->parent);
 }
 
 /* "l/A:l/B:..."; false if a layer below has no record or no short name, or there is no end. */

@@ -25,7 +25,7 @@ struct finding *overlay_add(struct overlay *o, enum finding_class c,
 	CLEANUP_FREE char *path = name ? xasprintf("overlay/%s/%s", l->id, name)
 				       : xasprintf("overlay/%s", l->id);
 
-	return look_add(o->k, c, l->place, l->id, path);
+	return look_add(o->k, c, look_tree_place(o->k, l), l->id, path);
 }
 
 static void add_text(struct overlay *o, enum finding_class c, const struct subject *s,
@@ -152,7 +152,7 @@ static void check_layer(struct overlay *o, const struct store_layer *l)
 {
 	struct fs_names names CLEANUP_NAMES = {0};
 	CLEANUP_FD int dirfd = -1;
-	int driver_fd = o->k->s->places[l->place].driver_fd, r;
+	int driver_fd = o->k->s->places[look_tree_place(o->k, l)].driver_fd, r;
 	struct subject s = {.layer = l};
 	struct err e;
 	bool mounted;
@@ -232,7 +232,7 @@ static void check_unrecorded(
 	struct finding *f = look_add(o->k,
 	    elsewhere ? FINDING_STORE_SHADOW : FINDING_LAYER_UNRECORDED, place, id, path);
 
-	finding_expected(f, "no directory without a record in the same place");
+	finding_expected(f, "no directory of a layer that is not there");
 }
 
 static void check_top_entry(struct overlay *o, size_t place, const char *name)
@@ -249,7 +249,7 @@ static void check_top_entry(struct overlay *o, size_t place, const char *name)
 		return;
 	}
 	if (hex_is(name, ID_LEN)) {
-		if (!look_recorded(o->k, name, place))
+		if (!look_tree(o->k, name, place))
 			check_unrecorded(o, place, name, path);
 		return;
 	}

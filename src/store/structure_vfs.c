@@ -9,7 +9,7 @@ static void add_tree(
     struct look *k, enum finding_class c, const struct store_layer *l, const char *found)
 {
 	CLEANUP_FREE char *path = xasprintf("vfs/dir/%s", l->id);
-	struct finding *f = look_add(k, c, l->place, l->id, path);
+	struct finding *f = look_add(k, c, look_tree_place(k, l), l->id, path);
 
 	finding_expected(f, "a plain directory");
 	finding_found(f, "%s", found);
@@ -24,7 +24,7 @@ static void check_layer(struct look *k, const struct store_layer *l)
 	if (look_is_transient(k, l))
 		return;
 	store_tree_path(k->s, l->id, path);
-	type = look_type(k->s->places[l->place].driver_fd, path, &mounted);
+	type = look_type(k->s->places[look_tree_place(k, l)].driver_fd, path, &mounted);
 	if (type == S_IFDIR && !mounted)
 		k->layers[look_index(k, l)].tree_ok = true;
 	else
@@ -40,7 +40,7 @@ static void check_dir_entry(struct look *k, size_t place, const char *name)
 	bool elsewhere;
 	struct finding *f;
 
-	if (look_recorded(k, name, place))
+	if (look_tree(k, name, place))
 		return;
 	if (!hex_is(name, ID_LEN)) {
 		look_add_entry(k, place, path, "layers");
@@ -49,7 +49,7 @@ static void check_dir_entry(struct look *k, size_t place, const char *name)
 	elsewhere = records_layer(k->r, name);
 	f = look_add(k, elsewhere ? FINDING_STORE_SHADOW : FINDING_LAYER_UNRECORDED,
 	    place, name, path);
-	finding_expected(f, "no directory without a record in the same place");
+	finding_expected(f, "no directory of a layer that is not there");
 }
 
 static void check_dir(struct look *k, size_t place, int dirfd)

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "store/jsonin.h"
 #include "store/libpod.h"
+#include "store/place.h"
 #include "store/structure.h"
 
 #define MOUNTPOINTS_MAX (64U << 20)
@@ -60,15 +61,16 @@ static bool is_below(const char *path, const char *root, const char *tail)
 static bool is_mount_of(
     const struct store *s, const struct store_layer *l, const char *path)
 {
+	size_t place = place_of_tree(s, l);
 	char tail[ID_LEN + 32];
 
 	if (s->config->driver == STORE_VFS) {
 		snprintf(tail, sizeof(tail), "/vfs/dir/%s", l->id);
-		return is_below(path, s->places[l->place].path, tail);
+		return is_below(path, s->places[place].path, tail);
 	}
 	snprintf(tail, sizeof(tail), "/overlay/%s/merged", l->id);
-	return is_below(path, s->places[l->place].path, tail) ||
-	       (l->place && is_below(path, s->config->runroot, tail));
+	return is_below(path, s->places[place].path, tail) ||
+	       (place && is_below(path, s->config->runroot, tail));
 }
 
 static void add_finding(const struct mountpoints *m, const char *layer,
