@@ -66,10 +66,21 @@ done_testing() {
 
 # Reads merged streams, numbers the tests, prints the plan; fails if a test failed or none ran.
 tap_merge() {
-	awk '
-		/^(not )?ok / { n++; if (/^not/) bad++; sub(/ok - /, "ok " n " - ") }
-		{ print; fflush() }
-		END { print "1.." n + 0; exit (bad > 0 || n == 0) }'
+	merged=0
+	bad=0
+	while IFS= read -r line; do
+		case $line in
+		'ok - '*) merged=$((merged + 1)) && line="ok $merged ${line#ok }" ;;
+		'not ok - '*)
+			merged=$((merged + 1))
+			bad=$((bad + 1))
+			line="not ok $merged ${line#not ok }"
+			;;
+		esac
+		printf '%s\n' "$line"
+	done
+	echo "1..$merged"
+	[ "$bad" -eq 0 ] && [ "$merged" -gt 0 ]
 }
 
 fail() {
@@ -82,7 +93,11 @@ expect_exit() {
 	shift
 	"$@" >"$OUT" 2>"$ERR" && got=0 || got=$?
 	[ "$got" -eq "$want" ] && return 0
-	tail -n 30 "$OUT" "$ERR"
+	case $(head -c 1 "$OUT") in
+	'{') show_findings ;;
+	*) tail -n 30 "$OUT" ;;
+	esac
+	tail -n 30 "$ERR"
 	if [ "$got" -ge 128 ]; then
 		fail "crashed (status $got), wanted $want: $*"
 	else
@@ -117,6 +132,6 @@ expect_findings_only() {
 
 show_findings() {
 	jq -r '"verdict \(.verdict) \(.error // "")",
-		(.findings[:20][]? | "\(.severity) \(.class) layer \(.layer // "-" | .[:12]) image \(.image // "-" | .[:12]) path \(.path // "-"): expected \(.expected // "-"), found \(.found // "-")")' \
-		"$OUT" || cat "$OUT"
+		(.findings[]? | "\(.severity) \(.class) layer \(.layer // "-" | .[:12]) image \(.image // "-" | .[:12]) path \(.path // "-"): expected \(.expected // "-"), found \(.found // "-")")' \
+		"$OUT" | head -n 20 || cat "$OUT"
 }
