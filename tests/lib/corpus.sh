@@ -6,6 +6,7 @@
 # A runner sets HERE (its directory) and USAGE, defines runner_option OPTION and run_case FILE (called
 # with the engine up and the store made), and calls corpus_options "$@", then corpus_run.
 
+# shellcheck disable=SC2153 # the runner sets it
 LIB=$HERE/../lib
 PAIRS='bookworm/overlay trixie/overlay bookworm/vfs trixie/vfs'
 CASES=

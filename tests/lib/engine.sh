@@ -63,6 +63,7 @@ engine_stop() {
 # the monitors of containers. Never one of the namespace that this shell is in.
 engine_leftovers() {
 	here=$(readlink /proc/self/ns/mnt)
+	# shellcheck disable=SC2013 # paths in /proc have no blanks
 	for info in $(grep -l -s -F " $WORK" /proc/[0-9]*/mountinfo); do
 		process=${info%/mountinfo}
 		[ "$(readlink "$process/ns/mnt")" = "$here" ] || echo "${process#/proc/}"
