@@ -59,7 +59,6 @@ static int open_beneath(int dirfd, const char *path, const struct open_how *how)
 			return -1;
 		if (errno == EAGAIN)
 			nanosleep(&pause, NULL);
-		/* nanosleep() may have changed errno, the next round sets it again. */
 	}
 }
 
