@@ -19,7 +19,8 @@
  *   - MTIME is seconds "." nine digits of nanoseconds.
  *   - PAYLOAD is a symbolic link's target, a hard link's first path, else "-". CONTENT is "-".
  *   - DIGEST is the fs-verity digest (64 hex) of a regular file of at least one byte, else "-".
- *   - XATTRs sorted by name bytes, all that listxattr shows but security.selinux.
+ *   - XATTRs sorted by name bytes, all that listxattr shows but security.selinux. An empty value is
+ *     nothing behind the "=", as composefs-dump(5) reads it.
  *
  * The SHA-256 of the whole text is the layer's tree digest.
  */
@@ -31,7 +32,7 @@
 #include "base/buf.h"
 #include "crypto/digest.h"
 
-/* Longest line accepted; longer ones (a tree with absurd xattrs) are ERR_MALFORMED. */
+/* Longest line accepted, with its LF; longer ones (a tree with absurd xattrs) are ERR_MALFORMED. */
 #define MANIFEST_LINE_MAX (1U << 20)
 
 struct manifest_xattr {

@@ -22,14 +22,14 @@ struct statprint {
 };
 
 /*
- * Gets the manifest line by line, in order, from one thread; `m` is the same line in parts,
- * borrowed for the call. A non-zero return ends the measurement with that error.
+ * Gets the manifest line by line (with its LF), in order, in the thread that called; `m` is the same
+ * line in parts, borrowed for the call. A non-zero return ends the measurement with that error.
  */
 typedef int tree_line_fn(void *ctx, const char *line, size_t len,
     const struct manifest_entry *m, struct err *e);
 
 struct tree_options {
-	unsigned threads;	   /* 0: one per processor */
+	unsigned threads;	   /* 0: one per processor, more if `fresh` */
 	struct progress *progress; /* may be NULL */
 	const struct xxh_key *key; /* NULL: no statprint */
 	bool fresh;	    /* drop the page cache of each file first: read the device */
@@ -47,14 +47,16 @@ struct tree_result {
 	/*
 	 * True if the print may be trusted later: taken after syncfs, every file the same before
 	 * and after it was hashed, every ctime older than the coarse clock read before the
-	 * syncfs, not on tmpfs. (A store through a shared mapping of a dirty page moves no ctime.)
+	 * syncfs, on ext4, xfs or btrfs. (A store through a shared mapping of a dirty page moves no
+	 * ctime.)
 	 */
 	bool has_print;
 };
 
 /*
- * Measures the tree at directory `dirfd`. ERR_IO: something could not be read (the message
- * names it). ERR_CHANGED: a file or directory kept changing (3 tries each).
+ * Measures the tree at directory `dirfd`. ERR_IO: something could not be read, is a mount point, or
+ * is nested too deep (tree/walk.h). ERR_MALFORMED: it has no manifest line. ERR_CHANGED: a file or
+ * directory kept changing (3 tries each). The message names it.
  */
 MUSTUSE int tree_measure(
     int dirfd, const struct tree_options *opt, struct tree_result *out, struct err *e);
