@@ -182,6 +182,7 @@ int guard_seal(struct guard *g, const struct seal_options *opt, struct seal_resu
 	for (size_t i = 0; i < s.n_batch; i++)
 		entry_release(&s.batch[i]);
 	free(s.batch);
+	identity_free(s.chain);
 	free(s.layer);
 	scope_release(&s.scope);
 	survey_release(&s.survey);

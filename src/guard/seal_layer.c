@@ -46,6 +46,11 @@ static int print_now(struct sealing *s, const struct store_layer *l,
 	return check_print_add_tar_split(s->g, l, print, ctime, e);
 }
 
+static bool is_vfs(const struct sealing *s)
+{
+	return s->g->store->config->driver == STORE_VFS;
+}
+
 /* For vfs, whose trees hold everything below too, the expectation starts at the base. */
 static int expect_parents(struct sealing *s, const struct store_layer *l,
     struct identity *identity, struct err *e)
@@ -56,7 +61,7 @@ static int expect_parents(struct sealing *s, const struct store_layer *l,
 	bool checked;
 	int r;
 
-	if (s->g->store->config->driver != STORE_VFS || !l->parent[0])
+	if (!l->parent[0])
 		return 0;
 	parent = records_layer(&s->survey.records, l->parent);
 	r = expect_parents(s, parent, identity, e);
@@ -68,15 +73,38 @@ static int expect_parents(struct sealing *s, const struct store_layer *l,
 	return r;
 }
 
+/* A chain is sealed from its base upwards: usually the layer below was the one before. */
+static int begin_identity(
+    struct sealing *s, const struct store_layer *l, struct identity **out, struct err *e)
+{
+	if (s->chain && strcmp(s->chain_top, l->parent) == 0) {
+		*out = take_ptr(s->chain);
+		return 0;
+	}
+	*out = identity_new(s->g->store);
+	return is_vfs(s) ? expect_parents(s, l, *out, e) : 0;
+}
+
+/* Takes the identity, for the next layer of the chain or to its end. */
+static void end_identity(struct sealing *s, const struct store_layer *l,
+    struct identity *identity, bool usable)
+{
+	if (!usable || !is_vfs(s)) {
+		identity_free(identity);
+		return;
+	}
+	identity_free(s->chain);
+	s->chain = identity;
+	memcpy(s->chain_top, l->id, sizeof(s->chain_top));
+}
+
 static int identify(struct sealing *s, const struct store_layer *l, int tree_fd,
     struct identity *identity, struct measurement *m, struct err *e)
 {
 	bool checked;
-	int r = expect_parents(s, l, identity, e);
 
-	return r ? r
-		 : identity_add(identity, l, tree_fd, s->g->progress, &m->identity,
-		       &checked, &s->out->findings, e);
+	return identity_add(identity, l, tree_fd, s->g->progress, &m->identity, &checked,
+	    &s->out->findings, e);
 }
 
 static int measure_tree(struct sealing *s, const struct store_layer *l, int tree_fd,
@@ -110,7 +138,7 @@ static int measure_tree(struct sealing *s, const struct store_layer *l, int tree
 static int measure_once(struct sealing *s, const struct store_layer *l,
     struct measurement *m, bool *torn, struct err *e)
 {
-	struct identity *identity = identity_new(s->g->store);
+	struct identity *identity = NULL;
 	struct timespec moment, ctime;
 	struct statprint before;
 	CLEANUP_FD int tree_fd = -1;
@@ -121,17 +149,18 @@ static int measure_once(struct sealing *s, const struct store_layer *l,
 	if (!r)
 		r = print_now(s, l, &before, &ctime, e);
 	if (!r)
+		r = begin_identity(s, l, &identity, e);
+	if (!r)
 		r = identify(s, l, tree_fd, identity, m, e);
 	if (!r)
 		r = measure_tree(s, l, tree_fd, identity, m, e);
 	if (!r)
 		r = print_now(s, l, &m->print, &ctime, e);
-	identity_free(identity);
-	if (r)
-		return r;
-	*torn = !statprint_equal(&before, &m->print);
-	m->recordable = m->tree.has_print && check_before(&ctime, &moment);
-	return 0;
+	*torn = r || !statprint_equal(&before, &m->print);
+	end_identity(s, l, identity, !*torn);
+	if (!r)
+		m->recordable = m->tree.has_print && check_before(&ctime, &moment);
+	return r;
 }
 
 #define MEASURE_TRIES 3

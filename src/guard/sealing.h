@@ -21,7 +21,10 @@ struct sealing {
 	struct survey survey;
 	struct scope scope;
 	enum standing *layer; /* by index in survey.records.layers */
-	struct entry *batch;  /* owned, with their strings */
+	/* vfs: what the tar headers up to this layer lead to expect, for the layer on top of it. */
+	struct identity *chain;
+	char chain_top[ID_LEN + 1];
+	struct entry *batch; /* owned, with their strings */
 	size_t n_batch;
 };
 
