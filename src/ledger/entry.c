@@ -13,8 +13,6 @@
 
 #define FIRST_LINE "layerseal/v1 entry"
 #define NONE "-"
-/* More repeated lines than fit into an entry. */
-#define REPEAT_MAX 256
 
 enum kind {
 	KIND_ID,	    /* char[65]: 64 digits */
@@ -225,22 +223,17 @@ static int put_field(
 	return r ? r : buf_adds(out, "\n", e);
 }
 
-int entry_format(const struct entry *en, struct buf *out, struct err *e)
+static int format(const struct entry *en, struct buf *text, struct err *e)
 {
 	char store[2 * STORE_ID_BYTES + 1];
-	CLEANUP_BUF struct buf text;
 	int r;
 
-	buf_init(&text, ENTRY_MAX_BYTES);
 	hex_encode(store, en->store.bytes, STORE_ID_BYTES);
-	r = buf_addf(&text, e, FIRST_LINE "\nop %s\ntime %" PRId64 "\nstore %s\n",
+	r = buf_addf(text, e, FIRST_LINE "\nop %s\ntime %" PRId64 "\nstore %s\n",
 	    ops[en->op].name, en->time, store);
 	for (const struct field *f = ops[en->op].fields; !r && f->key; f++)
-		r = put_field(&text, en, f, e);
-	if (r == ERR_MALFORMED)
-		return err_set(e, ERR_REFUSED, "ledger entry %s: longer than %d bytes",
-		    ops[en->op].name, ENTRY_MAX_BYTES);
-	return r ? r : buf_add(out, text.data, text.len, e);
+		r = put_field(text, en, f, e);
+	return r;
 }
 
 /* ---- parse ---- */
@@ -428,7 +421,7 @@ static int parse_files(
 
 		if (advance(in, e))
 			return ERR_LEDGER;
-		if (seal->n_files == REPEAT_MAX || !parse_file(in->value, &file))
+		if (!parse_file(in->value, &file))
 			return broken(e, in, "not NAME SIZE DIGEST");
 		seal->files =
 		    xreallocarray(seal->files, seal->n_files + 1, sizeof(*seal->files));
@@ -451,10 +444,8 @@ static int parse_texts(
 		if (advance(in, e))
 			return ERR_LEDGER;
 		text = parse_token(in->value, strlen(in->value));
-		if (init->n_additional == REPEAT_MAX || !text) {
-			free(text);
+		if (!text)
 			return broken(e, in, "not one token");
-		}
 		init->additional = xreallocarray(
 		    init->additional, init->n_additional + 1, sizeof(*init->additional));
 		init->additional[init->n_additional++] = text;
@@ -534,6 +525,33 @@ int entry_parse(const char *bytes, size_t len, struct entry *out, struct err *e)
 	if (r)
 		entry_release(out);
 	return r;
+}
+
+static int bad_value(const struct entry *en, struct err *e)
+{
+	err_wrap(e, "an entry %s that nobody could read", ops[en->op].name);
+	e->code = ERR_INTERNAL;
+	return ERR_INTERNAL;
+}
+
+/* What is signed must be readable: a value that is none (an upper-case id) is found here. */
+int entry_format(const struct entry *en, struct buf *out, struct err *e)
+{
+	CLEANUP_BUF struct buf text;
+	struct entry read;
+	int r;
+
+	buf_init(&text, ENTRY_MAX_BYTES);
+	r = format(en, &text, e);
+	if (r == ERR_MALFORMED)
+		return err_set(e, ERR_REFUSED, "ledger entry %s: longer than %d bytes",
+		    ops[en->op].name, ENTRY_MAX_BYTES);
+	if (r)
+		return r;
+	if (entry_parse(text.data, text.len, &read, e))
+		return bad_value(en, e);
+	entry_release(&read);
+	return buf_add(out, text.data, text.len, e);
 }
 
 void entry_release(struct entry *en)

@@ -106,7 +106,10 @@ struct entry {
 
 const char *entry_op_name(enum entry_op op); /* "seal-layer" */
 
-/* ERR_REFUSED if the entry would exceed ENTRY_MAX_BYTES. */
+/*
+ * Appends the bytes of an entry. ERR_REFUSED if it would exceed ENTRY_MAX_BYTES; ERR_INTERNAL for
+ * values that entry_parse() would refuse (an id that is none, an empty text, files out of order).
+ */
 MUSTUSE int entry_format(const struct entry *en, struct buf *out, struct err *e);
 /* Owned strings in *out: entry_release(). ERR_LEDGER names the line and the rule it broke. */
 MUSTUSE int entry_parse(const char *bytes, size_t len, struct entry *out, struct err *e);

@@ -2,40 +2,29 @@
 /* keeper.c: the parent's side: fork, ask, notice when the keeper dies or stalls. */
 #include "ledger/keeper.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A keeper that says nothing for this long is reading a damaged database in circles. */
-#define ANSWER_TIMEOUT_MS 10000
+#define READ_PATIENCE_S 10
+/* A commit waits for the disk, and for whoever else is writing. */
+#define WRITE_PATIENCE_S 60
+/* A keeper whose socket closed has this long to be gone. */
+#define DYING_MS 1000
 
 struct keeper {
-	pid_t pid;
-	int fd;
+	pthread_mutex_t lock;
+	pid_t pid; /* 0: gone, or not to be trusted any more */
+	struct wire wire;
+	bool mute;	    /* the question could not be sent, but an answer may wait */
 	struct buf payload; /* of the newest answer */
 };
-
-static NORETURN void run_child(
-    int socket_fd, int dirfd, enum keeper_mode mode, pid_t parent)
-{
-	struct rlimit none = {0, 0};
-
-	/* A damaged database must leave no core with the parent's key material in it. */
-	(void)!setrlimit(RLIMIT_CORE, &none);
-	(void)!prctl(PR_SET_DUMPABLE, 0);
-	(void)!prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(0);
-	/* ^C at the terminal is for the parent; the keeper ends when the socket does. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGSEGV, SIG_DFL);
-	signal(SIGBUS, SIG_DFL);
-	keeper_serve(socket_fd, dirfd, mode);
-}
 
 int keeper_start(int dirfd, enum keeper_mode mode, struct keeper **out, struct err *e)
 {
@@ -54,65 +43,102 @@ int keeper_start(int dirfd, enum keeper_mode mode, struct keeper **out, struct e
 	}
 	if (pid == 0) {
 		close(fds[0]);
-		run_child(fds[1], dirfd, mode, parent);
+		keeper_serve(fds[1], dirfd, mode, parent);
 	}
 	close(fds[1]);
 	*out = xcalloc(1, sizeof(**out));
+	pthread_mutex_init(&(*out)->lock, NULL);
 	(*out)->pid = pid;
-	(*out)->fd = fds[0];
+	(*out)->wire.fd = fds[0];
 	buf_init(&(*out)->payload, WIRE_MAX_BYTES);
 	return 0;
 }
 
-static int reap(struct keeper *k, bool kill_first)
+/* At once and for certain: a keeper has answered all it was asked, so nothing is lost. */
+static void end_keeper(struct keeper *k)
 {
-	int status = 0;
-
-	if (k->pid <= 0)
-		return 0;
-	if (kill_first)
+	if (k->pid > 0) {
 		kill(k->pid, SIGKILL);
-	waitpid(k->pid, &status, 0);
+		while (waitpid(k->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
 	k->pid = 0;
-	return status;
 }
 
 void keeper_stop(struct keeper *k)
 {
 	if (!k)
 		return;
-	close(k->fd);
-	reap(k, false);
+	close(k->wire.fd);
+	end_keeper(k);
 	buf_release(&k->payload);
+	pthread_mutex_destroy(&k->lock);
 	free(k);
+}
+
+/* True if the keeper ended by itself. */
+static bool has_ended(struct keeper *k, int *status)
+{
+	static const struct timespec step = {.tv_nsec = 5000000};
+
+	for (int ms = 0; ms < DYING_MS; ms += 5) {
+		pid_t pid = waitpid(k->pid, status, WNOHANG);
+
+		if (pid != 0) {
+			k->pid = 0;
+			return pid > 0;
+		}
+		nanosleep(&step, NULL);
+	}
+	return false;
 }
 
 /* The socket failed: say what became of the keeper rather than of the socket. */
 static int lost(struct keeper *k, struct err *e)
 {
 	struct err why = *e;
-	int status;
+	int status = 0;
 
-	if (k->pid <= 0)
-		return err_set(e, ERR_LEDGER, "the ledger's keeper is gone");
-	/* Closed by itself: it is dying and can be waited for. Stalled: it must be killed. */
-	status = reap(k, strncmp(why.msg, "no answer", 9) == 0);
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+	if (has_ended(k, &status) && WIFSIGNALED(status))
 		return err_set(e, ERR_LEDGER,
 		    "the ledger's database is damaged: reading it ended with signal %d "
 		    "(%s)",
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	end_keeper(k);
 	return err_set(
 	    e, ERR_LEDGER, "the ledger's database cannot be read: %s", why.msg);
 }
 
-static int ask(struct keeper *k, enum wire_type type, const void *a, size_t a_len,
-    const void *b, size_t b_len, struct err *e)
+static int unexpected(struct keeper *k, struct err *e)
 {
-	if (k->pid <= 0)
-		return err_set(e, ERR_LEDGER, "the ledger's keeper is gone");
-	/* A failed send may hide an error message that waits to be read. */
-	(void)!wire_send(k->fd, type, a, a_len, b, b_len, e);
+	end_keeper(k);
+	return err_set(
+	    e, ERR_LEDGER, "the ledger's keeper gave an answer that was not asked for");
+}
+
+static int begin(struct keeper *k, int patience_s, struct err *e)
+{
+	pthread_mutex_lock(&k->lock);
+	k->wire.patience_s = patience_s;
+	k->mute = false;
+	return k->pid > 0 ? 0 : err_set(e, ERR_LEDGER, "the ledger's keeper is gone");
+}
+
+static int end(struct keeper *k, int r)
+{
+	pthread_mutex_unlock(&k->lock);
+	return r;
+}
+
+/* Part of a question. Where it cannot be sent, the reason may be waiting to be read as the answer. */
+static int say(struct keeper *k, enum wire_type type, struct span first,
+    struct span second, struct err *e)
+{
+	int r = k->mute ? 0 : wire_send(&k->wire, type, first, second, e);
+
+	if (r == ERR_INTERNAL)
+		return r;
+	k->mute |= r != 0;
 	return 0;
 }
 
@@ -121,8 +147,7 @@ static int remote_error(struct keeper *k, struct err *e)
 	uint32_t code;
 
 	if (k->payload.len < sizeof(code))
-		return err_set(
-		    e, ERR_LEDGER, "the ledger's keeper failed without a word");
+		return unexpected(k, e);
 	memcpy(&code, k->payload.data, sizeof(code));
 	return err_set(e, code == -ERR_IO ? ERR_IO : ERR_LEDGER, "%s",
 	    k->payload.data + sizeof(code));
@@ -131,87 +156,98 @@ static int remote_error(struct keeper *k, struct err *e)
 /* The next answer; one of type WIRE_ERROR becomes an error. */
 static int answer(struct keeper *k, enum wire_type *type, struct err *e)
 {
-	if (wire_recv(k->fd, ANSWER_TIMEOUT_MS, type, &k->payload, e))
+	if (wire_recv(&k->wire, type, &k->payload, e))
 		return lost(k, e);
 	return *type == WIRE_ERROR ? remote_error(k, e) : 0;
 }
 
-static int unexpected(struct err *e)
+/* ---- dump ---- */
+
+static int take_head(struct keeper *k, const struct keeper_sink *sink, struct err *e)
 {
-	return err_set(
-	    e, ERR_LEDGER, "the ledger's keeper gave an answer that was not asked for");
+	uint64_t size;
+	struct span note;
+
+	if (k->payload.len < sizeof(size))
+		return unexpected(k, e);
+	memcpy(&size, k->payload.data, sizeof(size));
+	note.data = k->payload.data + sizeof(size);
+	note.len = k->payload.len - sizeof(size);
+	return sink->head(sink->ctx, size, note, e);
 }
 
-static int take_head(struct keeper *k, uint64_t *size, struct buf *head, struct err *e)
-{
-	if (k->payload.len < sizeof(*size))
-		return unexpected(e);
-	memcpy(size, k->payload.data, sizeof(*size));
-	buf_clear(head);
-	return buf_add(
-	    head, k->payload.data + sizeof(*size), k->payload.len - sizeof(*size), e);
-}
-
-static int take_entries(
-    struct keeper *k, keeper_bytes_fn *entry, void *ctx, struct err *e)
+static int take_entries(struct keeper *k, const struct keeper_sink *sink, struct err *e)
 {
 	const char *rest = k->payload.data, *data;
 	size_t left = k->payload.len, len;
 	int r = 0;
 
 	while (!r && wire_unpack(&rest, &left, &data, &len))
-		r = entry(ctx, data, len, e);
-	return r ? r : left ? unexpected(e) : 0;
+		r = sink->entry(sink->ctx, (struct span){data, len}, e);
+	return r ? r : left ? unexpected(k, e) : 0;
 }
 
-int keeper_dump(struct keeper *k, keeper_bytes_fn *entry, void *ctx, uint64_t *head_size,
-    struct buf *head, struct err *e)
+static int dump(struct keeper *k, const struct keeper_sink *sink, struct err *e)
 {
-	enum wire_type type = WIRE_ENTRIES;
-	int r = ask(k, WIRE_DUMP, NULL, 0, NULL, 0, e);
+	enum wire_type type;
+	int r = say(k, WIRE_DUMP, NO_BYTES, NO_BYTES, e);
 
-	while (!r && type != WIRE_DONE) {
+	if (!r)
 		r = answer(k, &type, e);
-		if (r)
-			return r;
-		if (type == WIRE_ENTRIES)
-			r = take_entries(k, entry, ctx, e);
-		else if (type == WIRE_HEAD)
-			r = take_head(k, head_size, head, e);
-		else if (type != WIRE_DONE)
-			r = unexpected(e);
+	if (!r)
+		r = type == WIRE_HEAD ? take_head(k, sink, e) : unexpected(k, e);
+	while (!r) {
+		r = answer(k, &type, e);
+		if (!r && type == WIRE_DONE)
+			break;
+		if (!r)
+			r = type == WIRE_ENTRIES ? take_entries(k, sink, e)
+						 : unexpected(k, e);
 	}
 	return r;
 }
 
-static int send_entries(
-    struct keeper *k, const struct keeper_bytes *entries, size_t n, struct err *e)
+int keeper_dump(struct keeper *k, const struct keeper_sink *sink, struct err *e)
+{
+	int r = begin(k, READ_PATIENCE_S, e);
+
+	if (!r)
+		r = dump(k, sink, e);
+	/* Frames of a dump that was broken off would be taken for other answers. */
+	if (r)
+		end_keeper(k);
+	return end(k, r);
+}
+
+/* ---- append ---- */
+
+static int say_entries(struct keeper *k, const struct keeper_batch *b, struct err *e)
 {
 	CLEANUP_BUF struct buf pack;
 	int r = 0;
 
 	buf_init(&pack, WIRE_MAX_BYTES);
-	for (size_t i = 0; !r && i < n; i++) {
-		r = wire_pack(&pack, entries[i].data, entries[i].len, e);
-		if (!r && (i + 1 == n || pack.len > WIRE_PACK_BYTES)) {
-			r = ask(k, WIRE_ENTRIES, pack.data, pack.len, NULL, 0, e);
+	for (size_t i = 0; !r && i < b->n; i++) {
+		r = wire_pack(&pack, b->entries[i].data, b->entries[i].len, e);
+		if (!r && (i + 1 == b->n || pack.len > WIRE_PACK_BYTES)) {
+			r = say(k, WIRE_ENTRIES, (struct span){pack.data, pack.len},
+			    NO_BYTES, e);
 			buf_clear(&pack);
 		}
 	}
 	return r;
 }
 
-int keeper_append(struct keeper *k, uint64_t expected, const struct keeper_bytes *entries,
-    size_t n, const char *head, size_t head_len, struct err *e)
+static int append(struct keeper *k, const struct keeper_batch *b, struct err *e)
 {
-	uint64_t size = expected + n;
+	uint64_t size = b->first + b->n;
 	enum wire_type type;
-	int r = ask(k, WIRE_APPEND, &expected, sizeof(expected), NULL, 0, e);
+	int r = say(k, WIRE_APPEND, b->seen, NO_BYTES, e);
 
 	if (!r)
-		r = send_entries(k, entries, n, e);
+		r = say_entries(k, b, e);
 	if (!r)
-		r = ask(k, WIRE_HEAD, &size, sizeof(size), head, head_len, e);
+		r = say(k, WIRE_HEAD, (struct span){&size, sizeof(size)}, b->head, e);
 	if (!r)
 		r = answer(k, &type, e);
 	if (r)
@@ -219,70 +255,82 @@ int keeper_append(struct keeper *k, uint64_t expected, const struct keeper_bytes
 	if (type == WIRE_CONFLICT)
 		return err_set(
 		    e, ERR_CONFLICT, "somebody else wrote the ledger in the meantime");
-	return type == WIRE_DONE ? 0 : unexpected(e);
+	return type == WIRE_DONE ? 0 : unexpected(k, e);
 }
 
-int keeper_has_manifest(
-    struct keeper *k, const struct digest *digest, bool *has, struct err *e)
+int keeper_append(struct keeper *k, const struct keeper_batch *batch, struct err *e)
 {
-	enum wire_type type;
-	int r = ask(k, WIRE_HAS_MANIFEST, digest->bytes, DIGEST_BYTES, NULL, 0, e);
+	int r = begin(k, WRITE_PATIENCE_S, e);
+
+	return end(k, r ? r : append(k, batch, e));
+}
+
+/* ---- manifests ---- */
+
+/* One question of one frame; 0 only for an answer of type `wanted`. */
+static int ask(struct keeper *k, enum wire_type question, struct span first,
+    struct span second, enum wire_type wanted, struct err *e)
+{
+	enum wire_type type = WIRE_ERROR;
+	int r = say(k, question, first, second, e);
 
 	if (!r)
 		r = answer(k, &type, e);
-	if (r)
+	if (r || type == wanted)
 		return r;
-	*has = type == WIRE_DONE;
-	return *has || type == WIRE_ABSENT ? 0 : unexpected(e);
-}
-
-int keeper_put_chunk(struct keeper *k, const struct digest *digest, uint32_t index,
-    const void *data, size_t len, struct err *e)
-{
-	uint8_t key[DIGEST_BYTES + sizeof(index)];
-
-	memcpy(key, digest->bytes, DIGEST_BYTES);
-	memcpy(key + DIGEST_BYTES, &index, sizeof(index));
-	return ask(k, WIRE_PUT_CHUNK, key, sizeof(key), data, len, e);
-}
-
-int keeper_put_done(
-    struct keeper *k, const struct digest *digest, uint32_t chunks, struct err *e)
-{
-	enum wire_type type;
-	int r = ask(
-	    k, WIRE_PUT_DONE, digest->bytes, DIGEST_BYTES, &chunks, sizeof(chunks), e);
-
-	if (!r)
-		r = answer(k, &type, e);
-	return r ? r : type == WIRE_DONE ? 0 : unexpected(e);
-}
-
-int keeper_get_manifest(struct keeper *k, const struct digest *digest, struct err *e)
-{
-	enum wire_type type;
-	int r = ask(k, WIRE_GET_MANIFEST, digest->bytes, DIGEST_BYTES, NULL, 0, e);
-
-	if (!r)
-		r = answer(k, &type, e);
-	if (r)
-		return r;
-	if (type == WIRE_ABSENT)
+	if (question == WIRE_COUNT_CHUNKS && type == WIRE_ABSENT)
 		return err_set(
 		    e, ERR_NOT_FOUND, "the ledger does not hold this manifest");
-	return type == WIRE_DONE ? 0 : unexpected(e);
+	return unexpected(k, e);
 }
 
-int keeper_next_chunk(struct keeper *k, const char **data, size_t *len, struct err *e)
-{
-	enum wire_type type;
-	int r = answer(k, &type, e);
+struct chunk_key {
+	uint8_t digest[DIGEST_BYTES];
+	uint32_t index, all;
+};
 
-	if (r)
-		return r;
-	if (type != WIRE_CHUNK && type != WIRE_DONE)
-		return unexpected(e);
-	*data = k->payload.data;
-	*len = type == WIRE_CHUNK ? k->payload.len : 0;
-	return 0;
+int keeper_put_chunks(struct keeper *k, const struct digest *digest,
+    const struct keeper_chunks *chunks, struct err *e)
+{
+	struct chunk_key key = {.index = chunks->first, .all = chunks->all};
+	int r = begin(k, WRITE_PATIENCE_S, e);
+
+	memcpy(key.digest, digest->bytes, DIGEST_BYTES);
+	if (!r)
+		r = ask(k, WIRE_PUT_CHUNKS, (struct span){&key, sizeof(key)},
+		    chunks->items, WIRE_DONE, e);
+	return end(k, r);
+}
+
+int keeper_count_chunks(
+    struct keeper *k, const struct digest *digest, uint32_t *n, struct err *e)
+{
+	struct span key = {digest->bytes, DIGEST_BYTES};
+	int r = begin(k, READ_PATIENCE_S, e);
+
+	if (!r)
+		r = ask(k, WIRE_COUNT_CHUNKS, key, NO_BYTES, WIRE_COUNT, e);
+	if (!r && k->payload.len != sizeof(*n))
+		r = unexpected(k, e);
+	if (!r)
+		memcpy(n, k->payload.data, sizeof(*n));
+	return end(k, r);
+}
+
+int keeper_get_chunk(struct keeper *k, const struct digest *digest, uint32_t index,
+    struct buf *text, struct err *e)
+{
+	struct span first = {digest->bytes, DIGEST_BYTES};
+	struct span second = {&index, sizeof(index)};
+	int r = begin(k, READ_PATIENCE_S, e);
+
+	if (!r)
+		r = ask(k, WIRE_GET_CHUNK, first, second, WIRE_CHUNK, e);
+	if (!r && (k->payload.len == 0 || k->payload.len > KEEPER_CHUNK_BYTES))
+		r = unexpected(k, e);
+	if (!r) {
+		buf_clear(text);
+		r = buf_add(text, k->payload.data, k->payload.len, e);
+	}
+	return end(k, r);
 }

@@ -5,11 +5,17 @@
  * it hands over bytes, which the parent authenticates before it parses them, and stores bytes in one
  * transaction.
  *
- * The keeper is forked while the program has one thread (ledger_open), owns the environment for its
- * whole life, and ends with its parent. All calls come from one thread at a time.
+ * The keeper is forked while the program has one thread and no secret in memory (ledger_open), owns
+ * the environment for its whole life, and ends with the thread that started it. After that, calls
+ * may come from any thread: each is one question and its answer.
+ *
+ * Errors: ERR_LEDGER if the keeper died, stalled or found damage, and for every call after that;
+ * ERR_IO if the system refused (no space left); else as said.
  */
 #ifndef LEDGER_KEEPER_H
 #define LEDGER_KEEPER_H
+
+#include <sys/types.h>
 
 #include "crypto/digest.h"
 #include "ledger/wire.h"
@@ -27,34 +33,51 @@ MUSTUSE int keeper_start(
     int dirfd, enum keeper_mode mode, struct keeper **out, struct err *e);
 void keeper_stop(struct keeper *k); /* NULL is fine */
 
-/* Entries in order; then the newest head. Bytes are borrowed for the call. */
-typedef int keeper_bytes_fn(void *ctx, const char *bytes, size_t len, struct err *e);
-MUSTUSE int keeper_dump(struct keeper *k, keeper_bytes_fn *entry, void *ctx,
-    uint64_t *head_size, struct buf *head, struct err *e);
-
-/* Appends after `expected` entries and sets the head, in one transaction, durable on return. */
-struct keeper_bytes {
-	const char *data;
-	size_t len;
+/*
+ * The newest head, then the entries in order, all of one moment. Bytes are borrowed for the call;
+ * a callback that fails ends the dump, and the keeper with it.
+ */
+struct keeper_sink {
+	void *ctx;
+	int (*head)(void *ctx, uint64_t size, struct span note, struct err *e);
+	int (*entry)(void *ctx, struct span bytes, struct err *e);
 };
-MUSTUSE int keeper_append(struct keeper *k, uint64_t expected,
-    const struct keeper_bytes *entries, size_t n, const char *head, size_t head_len,
-    struct err *e);
+MUSTUSE int keeper_dump(struct keeper *k, const struct keeper_sink *sink, struct err *e);
 
-MUSTUSE int keeper_has_manifest(
-    struct keeper *k, const struct digest *digest, bool *has, struct err *e);
-/* Chunks from 0 upwards, then keeper_put_done(), which makes them visible. */
-MUSTUSE int keeper_put_chunk(struct keeper *k, const struct digest *digest,
-    uint32_t index, const void *data, size_t len, struct err *e);
-MUSTUSE int keeper_put_done(
-    struct keeper *k, const struct digest *digest, uint32_t chunks, struct err *e);
-/* Begins reading one; keeper_next_chunk() gives *len == 0 after the last. ERR_NOT_FOUND: not there. */
-MUSTUSE int keeper_get_manifest(
-    struct keeper *k, const struct digest *digest, struct err *e);
-MUSTUSE int keeper_next_chunk(
-    struct keeper *k, const char **data, size_t *len, struct err *e);
+/*
+ * Appends entries and sets the head, in one transaction, durable on return. ERR_CONFLICT, with
+ * nothing written, unless the newest head is still `seen` (no bytes: the first head of all).
+ */
+struct keeper_batch {
+	struct span seen;
+	uint64_t first; /* sequence number of entries[0]: the size of `seen` */
+	const struct span *entries;
+	size_t n;
+	struct span head;
+};
+MUSTUSE int keeper_append(
+    struct keeper *k, const struct keeper_batch *batch, struct err *e);
+
+/*
+ * Manifests: chunks of compressed text under the SHA-256 of the whole. They are there for readers
+ * when the last ones came, with the number of all.
+ */
+struct keeper_chunks {
+	uint32_t first;	   /* index of the first one here */
+	uint32_t all;	   /* how many there are, WIRE_MORE_CHUNKS if others follow */
+	struct span items; /* of wire_pack(), at most WIRE_MAX_BYTES - 64 */
+};
+#define KEEPER_CHUNK_BYTES (256U << 10) /* plain text of one chunk */
+MUSTUSE int keeper_put_chunks(struct keeper *k, const struct digest *digest,
+    const struct keeper_chunks *chunks, struct err *e);
+/* ERR_NOT_FOUND: no such manifest, or not all of it. */
+MUSTUSE int keeper_count_chunks(
+    struct keeper *k, const struct digest *digest, uint32_t *n, struct err *e);
+/* Inflated by the keeper; replaces the content of `text`. */
+MUSTUSE int keeper_get_chunk(struct keeper *k, const struct digest *digest,
+    uint32_t index, struct buf *text, struct err *e);
 
 /* The child's side (keeper_child.c): serves until the socket closes; never returns. */
-NORETURN void keeper_serve(int socket_fd, int dirfd, enum keeper_mode mode);
+NORETURN void keeper_serve(int socket_fd, int dirfd, enum keeper_mode mode, pid_t parent);
 
 #endif

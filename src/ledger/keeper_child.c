@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper_child.c: the keeper's side: opening the database, entries and heads, the loop.
+ * keeper_child.c: the keeper's side: confinement, opening the database, entries and heads, the loop.
  *
- * Databases (layerseal-ledger(5)), no duplicates, keys in big-endian so that they sort:
+ * Databases (layerseal-ledger(5)), no duplicates, integers big-endian so that keys sort:
  *   meta      "format" -> "layerseal/v1"
  *   entry     u64 sequence number -> bytes of the entry
  *   head      u64 size -> signed checkpoint
@@ -11,8 +11,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,60 +24,122 @@
 #include "ledger/keeper_db.h"
 
 #define FORMAT "layerseal/v1"
-#define MAP_MIN (64ULL << 20)
+#define MAP_MIN (16ULL << 20)
+/* A ledger beyond this is no ledger of layers; and what a damaged file says of its size ends here. */
+#define MAP_MAX (64ULL << 30)
+#define ADDRESS_SPACE_MAX (MAP_MAX + (16ULL << 30))
 #define APPEND_MAX_ENTRIES 1000000
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1
+#endif
+#endif
 
 static const char *const db_names[DB_COUNT] = {"meta", "entry", "head", "manifest"};
 
 /* ---- answers ---- */
 
-int db_reply(struct db *db, enum wire_type type, const void *a, size_t a_len,
-    const void *b, size_t b_len)
+static int reply(
+    struct db *db, enum wire_type type, struct span first, struct span second)
 {
 	struct err ignored;
 
-	return wire_send(db->fd, type, a, a_len, b, b_len, &ignored);
+	return wire_send(&db->wire, type, first, second, &ignored);
 }
 
-int db_reply_done(struct db *db)
+int db_reply(struct db *db, enum wire_type type, const void *data, size_t len)
 {
-	return db_reply(db, WIRE_DONE, NULL, 0, NULL, 0);
+	return reply(db, type, (struct span){data, len}, NO_BYTES);
 }
 
-int db_reply_text(struct db *db, enum err_code code, const char *text)
+static int reply_text(struct db *db, enum err_code code, const char *text)
 {
 	uint32_t positive = (uint32_t)-code;
 
-	return db_reply(db, WIRE_ERROR, &positive, sizeof(positive), text, strlen(text));
+	return reply(db, WIRE_ERROR, (struct span){&positive, sizeof(positive)},
+	    (struct span){text, strlen(text)});
 }
 
-int db_reply_error(struct db *db, int rc)
+int db_reply_malformed(struct db *db)
+{
+	return reply_text(db, ERR_LEDGER, "ledger: a malformed request to its keeper");
+}
+
+int db_reply_result(struct db *db, int rc)
 {
 	char text[256];
 
-	if (rc == ENOSPC || rc == EDQUOT)
-		return db_reply_text(db, ERR_IO, "ledger: no space left on the device");
+	if (rc == 0)
+		return db_reply(db, WIRE_DONE, NULL, 0);
+	if (rc == MDB_VERSION_MISMATCH)
+		return reply_text(
+		    db, ERR_LEDGER, "the ledger is of another version than " FORMAT);
+	if (rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == MDB_MAP_FULL)
+		return reply_text(
+		    db, ERR_IO, "ledger: no space left for it; nothing was written");
 	if (rc > 0) {
 		snprintf(text, sizeof(text), "ledger: %s", mdb_strerror(rc));
-		return db_reply_text(db, ERR_IO, text);
+		return reply_text(db, ERR_IO, text);
 	}
 	snprintf(
 	    text, sizeof(text), "the ledger's database is damaged: %s", mdb_strerror(rc));
-	return db_reply_text(db, ERR_LEDGER, text);
+	return reply_text(db, ERR_LEDGER, text);
 }
 
 /* ---- opening ---- */
 
-static uint64_t map_size(void)
+static int map_size(uint64_t *out)
 {
 	struct stat st;
 	uint64_t size = MAP_MIN;
 
 	if (stat("data.mdb", &st) == 0) {
-		while (size < 2 * (uint64_t)st.st_size)
+		if ((uint64_t)st.st_size > MAP_MAX)
+			return EFBIG;
+		while (size < MAP_MAX && size < 2 * (uint64_t)st.st_size)
 			size *= 2;
 	}
-	return size;
+	*out = size;
+	return 0;
+}
+
+static MDB_val val_of(const char *text)
+{
+	return (MDB_val){strlen(text), (void *)(uintptr_t)text};
+}
+
+/* Writes the format into a new ledger, and wants no other one in an old one. */
+static int check_format(struct db *db, MDB_txn *txn, enum keeper_mode mode)
+{
+	MDB_val key = val_of("format"), value = val_of(FORMAT);
+	int rc;
+
+	if (mode == KEEPER_CREATE)
+		return mdb_put(txn, db->dbi[DB_META], &key, &value, MDB_NOOVERWRITE);
+	rc = mdb_get(txn, db->dbi[DB_META], &key, &value);
+	if (rc)
+		return rc;
+	return value.mv_size == strlen(FORMAT) &&
+		       memcmp(value.mv_data, FORMAT, value.mv_size) == 0
+		   ? 0
+		   : MDB_VERSION_MISMATCH;
+}
+
+/* Flags come from the file: duplicates, reversed or integer keys are code paths not to be led to. */
+static int open_one(struct db *db, MDB_txn *txn, int i, enum keeper_mode mode)
+{
+	unsigned flags;
+	int rc = mdb_dbi_open(
+	    txn, db_names[i], mode == KEEPER_CREATE ? MDB_CREATE : 0, &db->dbi[i]);
+
+	if (!rc)
+		rc = mdb_dbi_flags(txn, db->dbi[i], &flags);
+	if (!rc && flags != 0)
+		rc = MDB_INCOMPATIBLE;
+	return rc;
 }
 
 static int open_dbs(struct db *db, enum keeper_mode mode)
@@ -85,14 +150,10 @@ static int open_dbs(struct db *db, enum keeper_mode mode)
 
 	if (rc)
 		return rc;
-	for (int i = 0; !rc && i < DB_COUNT; i++)
-		rc = mdb_dbi_open(txn, db_names[i],
-		    mode == KEEPER_CREATE ? MDB_CREATE : 0, &db->dbi[i]);
-	if (!rc && mode == KEEPER_CREATE) {
-		MDB_val key = {6, (void *)(uintptr_t) "format"};
-		MDB_val value = {strlen(FORMAT), (void *)(uintptr_t)FORMAT};
-
-		rc = mdb_put(txn, db->dbi[DB_META], &key, &value, MDB_NOOVERWRITE);
+	for (int i = 0; !rc && i < DB_COUNT; i++) {
+		rc = open_one(db, txn, i, mode);
+		if (!rc && i == DB_META)
+			rc = check_format(db, txn, mode);
 	}
 	if (rc) {
 		mdb_txn_abort(txn);
@@ -101,36 +162,36 @@ static int open_dbs(struct db *db, enum keeper_mode mode)
 	return mdb_txn_commit(txn); /* a read transaction too: the handles stay valid */
 }
 
-/* ERR_LEDGER text for a database of another version; NULL if it is ours. */
-static const char *foreign_format(struct db *db)
+/* LMDB would print its source line; the parent says what the user needs to know. */
+static void assertion_failed(MDB_env *env, const char *msg)
 {
-	MDB_val key = {6, (void *)(uintptr_t) "format"}, value;
-	MDB_txn *txn;
-	bool ours;
-
-	if (mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn))
-		return "the ledger's database cannot be read";
-	ours = mdb_get(txn, db->dbi[DB_META], &key, &value) == 0 &&
-	       value.mv_size == strlen(FORMAT) &&
-	       memcmp(value.mv_data, FORMAT, value.mv_size) == 0;
-	mdb_txn_abort(txn);
-	return ours ? NULL : "the ledger is of another version than " FORMAT;
+	(void)env;
+	(void)msg;
+	abort();
 }
 
 static int open_env(struct db *db, enum keeper_mode mode)
 {
-	int rc = mdb_env_create(&db->env);
-
 	/* NOTLS: a read transaction belongs to its caller, not to the thread. Syncing stays on. */
-	db->env_flags = MDB_NOTLS | (mode == KEEPER_READ ? MDB_RDONLY : 0);
+	unsigned flags = MDB_NOTLS | (mode == KEEPER_READ ? MDB_RDONLY : 0);
+	uint64_t size;
+	int rc = map_size(&size);
+
+	if (!rc)
+		rc = mdb_env_create(&db->env);
+	if (!rc)
+		rc = mdb_env_set_assert(db->env, assertion_failed);
 	if (!rc)
 		rc = mdb_env_set_maxdbs(db->env, DB_COUNT);
 	if (!rc)
-		rc = mdb_env_set_mapsize(db->env, map_size());
+		rc = mdb_env_set_mapsize(db->env, size);
 	if (!rc)
-		rc = mdb_env_open(db->env, ".", db->env_flags, 0600);
+		rc = mdb_env_open(db->env, ".", flags, 0600);
 	if (!rc)
 		rc = open_dbs(db, mode);
+	/* Slots of readers that were killed would keep old pages alive for ever. */
+	if (!rc)
+		rc = mdb_reader_check(db->env, &(int){0});
 	return rc;
 }
 
@@ -148,12 +209,42 @@ int db_begin(struct db *db, unsigned flags, MDB_txn **txn)
 	return rc;
 }
 
-int db_grow(struct db *db)
+static int grow(struct db *db)
 {
 	MDB_envinfo info;
 	int rc = mdb_env_info(db->env, &info);
 
-	return rc ? rc : mdb_env_set_mapsize(db->env, 2 * info.me_mapsize);
+	if (rc)
+		return rc;
+	return info.me_mapsize < MAP_MAX
+		   ? mdb_env_set_mapsize(db->env, 2 * info.me_mapsize)
+		   : MDB_MAP_FULL;
+}
+
+static int write_once(struct db *db, db_write_fn *fn, void *ctx, bool *undo)
+{
+	MDB_txn *txn;
+	int rc = db_begin(db, 0, &txn);
+
+	if (rc)
+		return rc;
+	*undo = false;
+	rc = fn(db, txn, ctx, undo);
+	if (rc || *undo) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	return mdb_txn_commit(txn);
+}
+
+int db_write(struct db *db, db_write_fn *fn, void *ctx, bool *undo)
+{
+	int rc;
+
+	do
+		rc = write_once(db, fn, ctx, undo);
+	while (rc == MDB_MAP_FULL && (rc = grow(db)) == 0);
+	return rc;
 }
 
 static void store_be64(uint8_t out[static 8], uint64_t n)
@@ -174,31 +265,30 @@ static uint64_t load_be64(const void *data)
 
 /* ---- dump ---- */
 
-/* The largest key; MDB_NOTFOUND if there is none. */
-static int last(MDB_txn *txn, MDB_dbi dbi, uint64_t *key, MDB_val *value)
+/* The head of the largest size; MDB_NOTFOUND if there is none. */
+static int newest_head(struct db *db, MDB_txn *txn, uint64_t *size, MDB_val *note)
 {
 	MDB_cursor *cursor;
-	MDB_val k;
-	int rc = mdb_cursor_open(txn, dbi, &cursor);
+	MDB_val key;
+	int rc = mdb_cursor_open(txn, db->dbi[DB_HEAD], &cursor);
 
 	if (rc)
 		return rc;
-	rc = mdb_cursor_get(cursor, &k, value, MDB_LAST);
+	rc = mdb_cursor_get(cursor, &key, note, MDB_LAST);
 	mdb_cursor_close(cursor);
-	if (!rc && k.mv_size != 8)
+	if (!rc && (key.mv_size != 8 || note->mv_size > WIRE_MAX_BYTES - sizeof(*size)))
 		rc = MDB_CORRUPTED;
 	if (!rc)
-		*key = load_be64(k.mv_data);
+		*size = load_be64(key.mv_data);
 	return rc;
 }
 
-static int flush(struct db *db, struct buf *pack)
+static void flush(struct db *db, struct buf *pack)
 {
 	/* A parent that is gone needs no answer. */
-	if (pack->len && db_reply(db, WIRE_ENTRIES, pack->data, pack->len, NULL, 0))
+	if (pack->len && db_reply(db, WIRE_ENTRIES, pack->data, pack->len))
 		_exit(0);
 	buf_clear(pack);
-	return 0;
 }
 
 /* Packs entries in order; a gap in the numbers is damage. */
@@ -218,7 +308,8 @@ static int pack_entries(struct db *db, MDB_cursor *cursor, struct buf *pack)
 			flush(db, pack);
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
 	}
-	return rc == MDB_NOTFOUND ? flush(db, pack) : rc;
+	flush(db, pack);
+	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 static int send_entries(struct db *db, MDB_txn *txn)
@@ -238,33 +329,30 @@ static int send_entries(struct db *db, MDB_txn *txn)
 static int serve_dump(struct db *db)
 {
 	MDB_txn *txn;
-	MDB_val head;
+	MDB_val note;
 	uint64_t size;
 	int rc = db_begin(db, MDB_RDONLY, &txn);
 
 	if (rc)
-		return db_reply_error(db, rc);
-	rc = send_entries(db, txn);
+		return db_reply_result(db, rc);
+	rc = newest_head(db, txn, &size, &note);
+	if (!rc && reply(db, WIRE_HEAD, (struct span){&size, sizeof(size)},
+		       (struct span){note.mv_data, note.mv_size}))
+		_exit(0);
 	if (!rc)
-		rc = last(txn, db->dbi[DB_HEAD], &size, &head);
-	if (!rc && head.mv_size > WIRE_MAX_BYTES - sizeof(size))
-		rc = MDB_CORRUPTED;
-	if (!rc)
-		rc = db_reply(
-			 db, WIRE_HEAD, &size, sizeof(size), head.mv_data, head.mv_size)
-			 ? EPIPE
-			 : 0;
+		rc = send_entries(db, txn);
 	mdb_txn_abort(txn);
-	return rc ? db_reply_error(db, rc) : db_reply_done(db);
+	return db_reply_result(db, rc);
 }
 
 /* ---- append ---- */
 
 struct batch {
-	uint64_t expected;
-	struct keeper_bytes *entries;
+	char *seen; /* the newest head as the parent knows it */
+	size_t seen_len;
+	struct span *entries;
 	size_t n;
-	uint64_t size;
+	uint64_t size; /* after the append */
 	char *head;
 	size_t head_len;
 };
@@ -274,6 +362,7 @@ static void batch_release(struct batch *b)
 	for (size_t i = 0; i < b->n; i++)
 		free((void *)(uintptr_t)b->entries[i].data);
 	free(b->entries);
+	free(b->seen);
 	free(b->head);
 }
 
@@ -292,8 +381,10 @@ static bool add_entries(struct batch *b, const struct buf *payload)
 	size_t left = payload->len, len;
 
 	while (b->n < APPEND_MAX_ENTRIES && wire_unpack(&rest, &left, &data, &len)) {
-		b->entries = xreallocarray(b->entries, b->n + 1, sizeof(*b->entries));
-		b->entries[b->n++] = (struct keeper_bytes){copy_of(data, len), len};
+		if ((b->n & (b->n - 1)) == 0)
+			b->entries = xreallocarray(
+			    b->entries, b->n ? 2 * b->n : 1, sizeof(*b->entries));
+		b->entries[b->n++] = (struct span){copy_of(data, len), len};
 	}
 	return left == 0;
 }
@@ -305,15 +396,14 @@ static bool receive_batch(struct db *db, struct batch *b)
 	enum wire_type type;
 	struct err ignored;
 
-	if (p->len != sizeof(b->expected))
-		return false;
-	memcpy(&b->expected, p->data, sizeof(b->expected));
-	while (wire_recv(db->fd, -1, &type, &db->payload, &ignored) == 0) {
+	b->seen = copy_of(p->data, p->len);
+	b->seen_len = p->len;
+	while (wire_recv(&db->wire, &type, &db->payload, &ignored) == 0) {
 		if (type == WIRE_HEAD && p->len > sizeof(b->size)) {
 			memcpy(&b->size, p->data, sizeof(b->size));
 			b->head_len = p->len - sizeof(b->size);
 			b->head = copy_of(p->data + sizeof(b->size), b->head_len);
-			return true;
+			return b->size >= b->n;
 		}
 		if (type != WIRE_ENTRIES || !add_entries(b, p))
 			return false;
@@ -324,45 +414,38 @@ static bool receive_batch(struct db *db, struct batch *b)
 static int put_number(
     MDB_txn *txn, MDB_dbi dbi, uint64_t number, const void *data, size_t len)
 {
-	uint8_t key_bytes[8];
-	MDB_val key = {sizeof(key_bytes), key_bytes},
-		value = {len, (void *)(uintptr_t)data};
+	uint8_t bytes[8];
+	MDB_val key = {sizeof(bytes), bytes}, value = {len, (void *)(uintptr_t)data};
 
-	store_be64(key_bytes, number);
+	store_be64(bytes, number);
 	return mdb_put(txn, dbi, &key, &value, MDB_NOOVERWRITE);
 }
 
-/* Nobody appended since the parent looked: the newest head is the one it saw. */
-static int check_expected(
-    struct db *db, MDB_txn *txn, const struct batch *b, bool *conflict)
+/* Nobody appended since the parent looked: the newest head is the very one it saw. */
+static int check_seen(struct db *db, MDB_txn *txn, const struct batch *b, bool *conflict)
 {
-	MDB_val ignored;
+	MDB_val note = {0};
 	uint64_t size = 0;
-	int rc = last(txn, db->dbi[DB_HEAD], &size, &ignored);
+	int rc = newest_head(db, txn, &size, &note);
 
-	*conflict = rc == 0 && size != b->expected;
-	/* The very first head finds none. */
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	if (rc && rc != MDB_NOTFOUND)
+		return rc;
+	*conflict = size + b->n != b->size || note.mv_size != b->seen_len ||
+		    (note.mv_size && memcmp(note.mv_data, b->seen, note.mv_size) != 0);
+	return 0;
 }
 
-static int write_batch(struct db *db, const struct batch *b, bool *conflict)
+static int write_batch(struct db *db, MDB_txn *txn, void *ctx, bool *conflict)
 {
-	MDB_txn *txn;
-	int rc = db_begin(db, 0, &txn);
+	const struct batch *b = ctx;
+	int rc = check_seen(db, txn, b, conflict);
 
-	if (rc)
+	if (rc || *conflict)
 		return rc;
-	rc = check_expected(db, txn, b, conflict);
-	for (size_t i = 0; !rc && !*conflict && i < b->n; i++)
-		rc = put_number(txn, db->dbi[DB_ENTRY], b->expected + i,
+	for (size_t i = 0; !rc && i < b->n; i++)
+		rc = put_number(txn, db->dbi[DB_ENTRY], b->size - b->n + i,
 		    b->entries[i].data, b->entries[i].len);
-	if (!rc && !*conflict)
-		rc = put_number(txn, db->dbi[DB_HEAD], b->size, b->head, b->head_len);
-	if (rc || *conflict) {
-		mdb_txn_abort(txn);
-		return rc;
-	}
-	return mdb_txn_commit(txn);
+	return rc ? rc : put_number(txn, db->dbi[DB_HEAD], b->size, b->head, b->head_len);
 }
 
 static int serve_append(struct db *db)
@@ -373,17 +456,12 @@ static int serve_append(struct db *db)
 
 	if (!receive_batch(db, &b)) {
 		batch_release(&b);
-		return db_reply_text(
-		    db, ERR_LEDGER, "ledger: an append that was broken off");
+		return db_reply_malformed(db);
 	}
-	do {
-		rc = write_batch(db, &b, &conflict);
-	} while (rc == MDB_MAP_FULL && (rc = db_grow(db)) == 0);
+	rc = db_write(db, write_batch, &b, &conflict);
 	batch_release(&b);
-	if (rc)
-		return db_reply_error(db, rc);
-	return conflict ? db_reply(db, WIRE_CONFLICT, NULL, 0, NULL, 0)
-			: db_reply_done(db);
+	return conflict && !rc ? db_reply(db, WIRE_CONFLICT, NULL, 0)
+			       : db_reply_result(db, rc);
 }
 
 /* ---- the loop ---- */
@@ -395,17 +473,15 @@ static int serve(struct db *db, enum wire_type type)
 		return serve_dump(db);
 	case WIRE_APPEND:
 		return serve_append(db);
-	case WIRE_HAS_MANIFEST:
-		return manifest_serve_has(db);
-	case WIRE_PUT_CHUNK:
-		manifest_serve_put_chunk(db);
-		return 0;
-	case WIRE_PUT_DONE:
-		return manifest_serve_put_done(db);
-	case WIRE_GET_MANIFEST:
+	case WIRE_PUT_CHUNKS:
+		return manifest_serve_put(db);
+	case WIRE_COUNT_CHUNKS:
+		return manifest_serve_count(db);
+	case WIRE_GET_CHUNK:
 		return manifest_serve_get(db);
 	case WIRE_ENTRIES:
 	case WIRE_HEAD:
+	case WIRE_COUNT:
 	case WIRE_CHUNK:
 	case WIRE_DONE:
 	case WIRE_ABSENT:
@@ -413,45 +489,81 @@ static int serve(struct db *db, enum wire_type type)
 	case WIRE_ERROR:
 		break;
 	}
-	return db_reply_text(db, ERR_LEDGER, "ledger: a request that is none");
+	return db_reply_malformed(db);
 }
 
-/* Nothing of the parent's but the socket stays open: LMDB must not share a descriptor. */
-static void close_others(int keep)
+/*
+ * Descriptors 0 to 2 lead to /dev/null where the parent had them closed (LMDB's file must never be
+ * what somebody prints to), and standard output is not held open. Of the rest only the socket stays.
+ */
+static int tidy_descriptors(int socket_fd)
 {
-	if (keep > 3)
-		(void)!syscall(SYS_close_range, 3U, (unsigned)keep - 1, 0U);
-	(void)!syscall(SYS_close_range, (unsigned)keep + 1, ~0U, 0U);
+	int moved = fcntl(socket_fd, F_DUPFD, 3);
+	int null = open("/dev/null", O_RDWR);
+
+	if (moved < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(null, STDOUT_FILENO) < 0)
+		return -1;
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0 && dup2(null, STDERR_FILENO) < 0)
+		return -1;
+	if (moved > 3)
+		(void)!syscall(SYS_close_range, 3U, (unsigned)moved - 1, 0U);
+	(void)!syscall(SYS_close_range, (unsigned)moved + 1, ~0U, 0U);
+	return moved;
 }
 
-void keeper_serve(int socket_fd, int dirfd, enum keeper_mode mode)
+/* The place of everything that limits what a database can make its reader do. */
+static void confine(void)
 {
-	struct db db = {.fd = socket_fd};
-	const char *foreign;
+	static const int ignored[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGXFSZ};
+	static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+	const struct rlimit none = {0, 0};
+
+	/* No core: what the parent had in memory is in this process too. */
+	(void)!setrlimit(RLIMIT_CORE, &none);
+	(void)!prctl(PR_SET_DUMPABLE, 0);
+	(void)!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifndef HAS_ASAN /* whose shadow memory is terabytes */
+	const struct rlimit space = {ADDRESS_SPACE_MAX, ADDRESS_SPACE_MAX};
+
+	(void)!setrlimit(RLIMIT_AS, &space);
+	for (size_t i = 0; i < ARRAY_LEN(fatal); i++)
+		signal(fatal[i], SIG_DFL);
+#else
+	(void)fatal;
+#endif
+	/* What ends the parent, ^C among it, ends the keeper with it: never in the middle of a commit.
+	 * A file size limit is an error of the write. */
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+void keeper_serve(int socket_fd, int dirfd, enum keeper_mode mode, pid_t parent)
+{
+	struct db db = {.wire.patience_s = -1};
 	enum wire_type type;
 	struct err ignored;
 	int rc;
 
+	/* The socket tells that the parent is gone, but not to a keeper that is lost in a loop. */
+	(void)!prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	confine();
 	buf_init(&db.payload, WIRE_MAX_BYTES);
 	rc = fchdir(dirfd) ? errno : 0;
-	close_others(socket_fd);
+	db.wire.fd = tidy_descriptors(socket_fd);
+	if (db.wire.fd < 0)
+		_exit(1);
 	if (!rc)
 		rc = open_env(&db, mode);
 	if (rc) {
-		(void)!db_reply_error(&db, rc);
+		(void)!db_reply_result(&db, rc);
 		_exit(1);
 	}
-	foreign = foreign_format(&db);
-	if (foreign) {
-		(void)!db_reply_text(&db, ERR_LEDGER, foreign);
-		_exit(1);
-	}
-	/* Slots of readers that were killed would keep old pages alive for ever. */
-	(void)mdb_reader_check(db.env, &(int){0});
-	while (wire_recv(db.fd, -1, &type, &db.payload, &ignored) == 0) {
+	while (wire_recv(&db.wire, &type, &db.payload, &ignored) == 0) {
 		if (serve(&db, type))
 			break;
 	}
-	mdb_env_close(db.env);
 	_exit(0);
 }

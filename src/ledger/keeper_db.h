@@ -10,34 +10,31 @@
 enum { DB_META, DB_ENTRY, DB_HEAD, DB_MANIFEST, DB_COUNT };
 
 struct db {
-	int fd;
+	struct wire wire;
 	MDB_env *env;
 	MDB_dbi dbi[DB_COUNT];
-	unsigned env_flags;
-	struct buf payload;
-	/* Chunks of a put, pending or failed. */
-	MDB_txn *put_txn;
-	size_t put_bytes;
-	int put_error;
+	struct buf payload; /* of the newest request */
 };
 
 /* Answers; non-zero if the parent is gone. */
-MUSTUSE int db_reply(struct db *db, enum wire_type type, const void *a, size_t a_len,
-    const void *b, size_t b_len);
-MUSTUSE int db_reply_done(struct db *db);
-MUSTUSE int db_reply_text(struct db *db, enum err_code code, const char *text);
-/* LMDB's and the system's reasons, in words of the ledger. */
-MUSTUSE int db_reply_error(struct db *db, int rc);
+MUSTUSE int db_reply(struct db *db, enum wire_type type, const void *data, size_t len);
+/* DONE, or LMDB's and the system's reasons in words of the ledger. */
+MUSTUSE int db_reply_result(struct db *db, int rc);
+MUSTUSE int db_reply_malformed(struct db *db);
 
 /* Begins a transaction, though another process may have grown the file. */
 MUSTUSE int db_begin(struct db *db, unsigned flags, MDB_txn **txn);
-/* Doubles the map; no transaction may be open. */
-MUSTUSE int db_grow(struct db *db);
+
+/*
+ * Runs `fn` in a transaction and commits what it wrote; not if it fails, or sets *undo. A map that
+ * is full is doubled, and all of it tried again.
+ */
+typedef int db_write_fn(struct db *db, MDB_txn *txn, void *ctx, bool *undo);
+MUSTUSE int db_write(struct db *db, db_write_fn *fn, void *ctx, bool *undo);
 
 /* Requests about manifests; the frame is in db->payload. */
-MUSTUSE int manifest_serve_has(struct db *db);
-void manifest_serve_put_chunk(struct db *db);
-MUSTUSE int manifest_serve_put_done(struct db *db);
+MUSTUSE int manifest_serve_put(struct db *db);
+MUSTUSE int manifest_serve_count(struct db *db);
 MUSTUSE int manifest_serve_get(struct db *db);
 
 #endif

@@ -1,186 +1,155 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper_manifest.c: the keeper's side of storing and reading manifests (see keeper_child.c). */
+/*
+ * keeper_manifest.c: the keeper's side of storing and reading manifests (see keeper_child.c). What
+ * the database holds is inflated here too, in the process that may die of it.
+ */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
+#include <zlib.h>
 
 #include "ledger/keeper_db.h"
 
-/* A put commits when this much is pending, so that no transaction gets large. */
-#define PUT_BATCH_BYTES (16U << 20)
+/* Index of the record that holds the number of chunks. */
 #define CHUNKS_MARK 0xffffffffU
 
-static void chunk_key(
-    uint8_t out[static DIGEST_BYTES + 4], const char *digest, uint32_t index)
+static void store_be32(uint8_t out[static 4], uint32_t n)
 {
-	memcpy(out, digest, DIGEST_BYTES);
-	for (int i = 3; i >= 0; i--, index >>= 8)
-		out[DIGEST_BYTES + i] = (uint8_t)index;
+	for (int i = 3; i >= 0; i--, n >>= 8)
+		out[i] = (uint8_t)n;
 }
 
-/* Chunk, or with CHUNKS_MARK the number of chunks. */
-static int get_chunk(
+struct chunk_id {
+	uint8_t digest[DIGEST_BYTES], index[4];
+};
+
+static struct chunk_id chunk_id(const void *digest, uint32_t index)
+{
+	struct chunk_id id;
+
+	memcpy(id.digest, digest, DIGEST_BYTES);
+	store_be32(id.index, index);
+	return id;
+}
+
+/* ---- put ---- */
+
+struct put {
+	const char *digest;
+	uint32_t first, all;
+	const char *items;
+	size_t items_len;
+};
+
+static int put_value(struct db *db, MDB_txn *txn, const struct put *p, uint32_t index,
+    const void *data, size_t len)
+{
+	struct chunk_id id = chunk_id(p->digest, index);
+	MDB_val key = {sizeof(id), &id}, value = {len, (void *)(uintptr_t)data};
+
+	return mdb_put(txn, db->dbi[DB_MANIFEST], &key, &value, 0);
+}
+
+static int put_chunks(struct db *db, MDB_txn *txn, void *ctx, bool *undo)
+{
+	const struct put *p = ctx;
+	const char *rest = p->items, *data;
+	size_t left = p->items_len, len;
+	uint32_t index = p->first;
+	uint8_t all[4];
+	int rc = 0;
+
+	(void)undo;
+	while (!rc && wire_unpack(&rest, &left, &data, &len))
+		rc = put_value(db, txn, p, index++, data, len);
+	if (!rc && left)
+		return EINVAL;
+	store_be32(all, p->all);
+	if (!rc && p->all != WIRE_MORE_CHUNKS)
+		rc = put_value(db, txn, p, CHUNKS_MARK, all, sizeof(all));
+	return rc;
+}
+
+int manifest_serve_put(struct db *db)
+{
+	const struct buf *in = &db->payload;
+	const size_t fixed = DIGEST_BYTES + 2 * sizeof(uint32_t);
+	struct put p = {.digest = in->data};
+	bool undo;
+
+	if (in->len < fixed)
+		return db_reply_malformed(db);
+	memcpy(&p.first, in->data + DIGEST_BYTES, sizeof(p.first));
+	memcpy(&p.all, in->data + DIGEST_BYTES + sizeof(p.first), sizeof(p.all));
+	p.items = in->data + fixed;
+	p.items_len = in->len - fixed;
+	return db_reply_result(db, db_write(db, put_chunks, &p, &undo));
+}
+
+/* ---- get ---- */
+
+static int get_value(
     struct db *db, MDB_txn *txn, const char *digest, uint32_t index, MDB_val *value)
 {
-	uint8_t bytes[DIGEST_BYTES + 4];
-	MDB_val key = {sizeof(bytes), bytes};
+	struct chunk_id id = chunk_id(digest, index);
+	MDB_val key = {sizeof(id), &id};
 
-	chunk_key(bytes, digest, index);
 	return mdb_get(txn, db->dbi[DB_MANIFEST], &key, value);
 }
 
-static int get_mark(struct db *db, MDB_txn *txn, const char *digest, uint32_t *chunks)
+int manifest_serve_count(struct db *db)
 {
 	MDB_val value;
-	int rc = get_chunk(db, txn, digest, CHUNKS_MARK, &value);
-
-	if (rc)
-		return rc;
-	if (value.mv_size != sizeof(*chunks))
-		return MDB_CORRUPTED;
-	memcpy(chunks, value.mv_data, sizeof(*chunks));
-	return 0;
-}
-
-int manifest_serve_has(struct db *db)
-{
 	MDB_txn *txn;
-	uint32_t chunks;
+	uint32_t n = 0;
 	int rc;
 
 	if (db->payload.len != DIGEST_BYTES)
-		return db_reply_text(db, ERR_LEDGER, "ledger: a malformed request");
+		return db_reply_malformed(db);
 	rc = db_begin(db, MDB_RDONLY, &txn);
 	if (rc)
-		return db_reply_error(db, rc);
-	rc = get_mark(db, txn, db->payload.data, &chunks);
+		return db_reply_result(db, rc);
+	rc = get_value(db, txn, db->payload.data, CHUNKS_MARK, &value);
+	if (!rc && value.mv_size != sizeof(n))
+		rc = MDB_CORRUPTED;
+	for (size_t i = 0; !rc && i < sizeof(n); i++)
+		n = n << 8 | ((const uint8_t *)value.mv_data)[i];
 	mdb_txn_abort(txn);
 	if (rc == MDB_NOTFOUND)
-		return db_reply(db, WIRE_ABSENT, NULL, 0, NULL, 0);
-	return rc ? db_reply_error(db, rc) : db_reply_done(db);
+		return db_reply(db, WIRE_ABSENT, NULL, 0);
+	return rc ? db_reply_result(db, rc) : db_reply(db, WIRE_COUNT, &n, sizeof(n));
 }
 
-static int commit_put(struct db *db)
+/* An empty chunk would pass for the end of the text. */
+static int inflate_chunk(const MDB_val *value, Bytef *text, uLongf *len)
 {
-	MDB_txn *txn = db->put_txn;
-
-	db->put_txn = NULL;
-	db->put_bytes = 0;
-	return txn ? mdb_txn_commit(txn) : 0;
-}
-
-static int put_once(
-    struct db *db, const char *digest, uint32_t index, const void *data, size_t len)
-{
-	uint8_t bytes[DIGEST_BYTES + 4];
-	MDB_val key = {sizeof(bytes), bytes}, value = {len, (void *)(uintptr_t)data};
-	int rc = db->put_txn ? 0 : db_begin(db, 0, &db->put_txn);
-
-	chunk_key(bytes, digest, index);
-	if (!rc)
-		rc = mdb_put(db->put_txn, db->dbi[DB_MANIFEST], &key, &value, 0);
-	db->put_bytes += len;
-	if (!rc && db->put_bytes > PUT_BATCH_BYTES)
-		rc = commit_put(db);
-	return rc;
-}
-
-/*
- * A full map loses the pending transaction, so its earlier chunks must come again: the batch is
- * small compared with the map, which is doubled as soon as less than a batch is free.
- */
-static int make_room(struct db *db)
-{
-	MDB_envinfo info;
-	MDB_stat stat;
-	int rc;
-
-	if (db->put_txn)
-		return 0;
-	rc = mdb_env_info(db->env, &info);
-	if (!rc)
-		rc = mdb_env_stat(db->env, &stat);
-	if (!rc && (info.me_last_pgno + 1) * stat.ms_psize + 4ULL * PUT_BATCH_BYTES >
-		       info.me_mapsize)
-		rc = db_grow(db);
-	return rc;
-}
-
-void manifest_serve_put_chunk(struct db *db)
-{
-	const struct buf *p = &db->payload;
-	uint32_t index;
-
-	if (p->len < DIGEST_BYTES + sizeof(index)) {
-		db->put_error = EINVAL;
-		return;
-	}
-	memcpy(&index, p->data + DIGEST_BYTES, sizeof(index));
-	if (!db->put_error)
-		db->put_error = make_room(db);
-	if (!db->put_error)
-		db->put_error =
-		    put_once(db, p->data, index, p->data + DIGEST_BYTES + sizeof(index),
-			p->len - DIGEST_BYTES - sizeof(index));
-}
-
-int manifest_serve_put_done(struct db *db)
-{
-	const struct buf *p = &db->payload;
-	int rc = db->put_error;
-
-	db->put_error = 0;
-	if (!rc && p->len != DIGEST_BYTES + sizeof(uint32_t))
-		rc = EINVAL;
-	if (!rc)
-		rc = put_once(
-		    db, p->data, CHUNKS_MARK, p->data + DIGEST_BYTES, sizeof(uint32_t));
-	if (!rc)
-		rc = commit_put(db);
-	if (rc && db->put_txn) {
-		mdb_txn_abort(db->put_txn);
-		db->put_txn = NULL;
-		db->put_bytes = 0;
-	}
-	return rc ? db_reply_error(db, rc) : db_reply_done(db);
-}
-
-static int send_chunks(struct db *db, MDB_txn *txn, const char *digest, uint32_t chunks)
-{
-	for (uint32_t i = 0; i < chunks; i++) {
-		MDB_val value;
-		int rc = get_chunk(db, txn, digest, i, &value);
-
-		if (!rc && value.mv_size > WIRE_MAX_BYTES)
-			rc = MDB_CORRUPTED;
-		if (rc)
-			return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
-		if (db_reply(db, WIRE_CHUNK, value.mv_data, value.mv_size, NULL, 0))
-			_exit(0);
-	}
-	return 0;
+	return value->mv_size <= WIRE_MAX_BYTES &&
+		       uncompress(text, len, value->mv_data, value->mv_size) == Z_OK &&
+		       *len > 0
+		   ? 0
+		   : MDB_CORRUPTED;
 }
 
 int manifest_serve_get(struct db *db)
 {
-	char digest[DIGEST_BYTES];
-	uint32_t chunks;
+	Bytef text[KEEPER_CHUNK_BYTES];
+	uLongf len = sizeof(text);
+	MDB_val value;
 	MDB_txn *txn;
+	uint32_t index;
 	int rc;
 
-	if (db->payload.len != DIGEST_BYTES)
-		return db_reply_text(db, ERR_LEDGER, "ledger: a malformed request");
-	memcpy(digest, db->payload.data, DIGEST_BYTES);
+	if (db->payload.len != DIGEST_BYTES + sizeof(index))
+		return db_reply_malformed(db);
+	memcpy(&index, db->payload.data + DIGEST_BYTES, sizeof(index));
 	rc = db_begin(db, MDB_RDONLY, &txn);
 	if (rc)
-		return db_reply_error(db, rc);
-	rc = get_mark(db, txn, digest, &chunks);
-	if (rc == MDB_NOTFOUND) {
-		mdb_txn_abort(txn);
-		return db_reply(db, WIRE_ABSENT, NULL, 0, NULL, 0);
-	}
-	if (!rc && db_reply_done(db) == 0)
-		rc = send_chunks(db, txn, digest, chunks);
+		return db_reply_result(db, rc);
+	rc = get_value(db, txn, db->payload.data, index, &value);
+	if (!rc)
+		rc = inflate_chunk(&value, text, &len);
 	mdb_txn_abort(txn);
-	return rc ? db_reply_error(db, rc) : db_reply_done(db);
+	/* The mark promised this chunk. */
+	if (rc)
+		return db_reply_result(db, rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc);
+	return db_reply(db, WIRE_CHUNK, text, len);
 }

@@ -18,10 +18,10 @@ static int sign_head(const struct merkle *tree, const struct secret_key *key,
 	return checkpoint_sign(head, key, note, e);
 }
 
-static int write_empty_log(int dirfd, const struct secret_key *key, struct err *e)
+static int write_empty_log(struct keeper *k, const struct secret_key *key, struct err *e)
 {
 	CLEANUP_BUF struct buf note;
-	struct keeper *keeper = NULL;
+	struct keeper_batch batch = {0};
 	struct checkpoint head;
 	struct merkle tree;
 	int r;
@@ -29,115 +29,160 @@ static int write_empty_log(int dirfd, const struct secret_key *key, struct err *
 	buf_init(&note, NOTE_MAX_BYTES);
 	merkle_init(&tree);
 	r = sign_head(&tree, key, &head, &note, e);
-	if (!r)
-		r = keeper_start(dirfd, KEEPER_CREATE, &keeper, e);
-	if (!r)
-		r = keeper_append(keeper, 0, NULL, 0, note.data, note.len, e);
-	keeper_stop(keeper);
-	return r;
+	if (r)
+		return r;
+	batch.head = (struct span){note.data, note.len};
+	return keeper_append(k, &batch, e);
 }
 
-int ledger_create(const char *dir, const char *origin, struct err *e)
+static int write_parts(
+    int dirfd, const char *origin, struct keeper *keeper, struct err *e)
 {
 	CLEANUP(secret_key_free_p) struct secret_key *key = NULL;
-	CLEANUP_FD int dirfd = -1;
-	int r = ledger_dir_prepare(dir, &dirfd, e);
+	int r = secret_key_generate(origin, &key, e);
 
-	if (!r)
-		r = secret_key_generate(origin, &key, e);
 	if (!r)
 		r = secret_key_save(key, dirfd, LEDGER_FILE_KEY, e);
 	if (!r)
 		r = ledger_dir_write_statprint_key(dirfd, e);
 	if (!r)
-		r = write_empty_log(dirfd, key, e);
+		r = write_empty_log(keeper, key, e);
+	return r ? r : ledger_dir_write_trusted(dirfd, secret_key_public(key), e);
+}
+
+int ledger_create(const char *dir, const char *origin, struct err *e)
+{
+	CLEANUP_FD int dirfd = -1;
+	struct keeper *keeper = NULL;
+	int r = ledger_dir_prepare(dir, &dirfd, e);
+
+	/* The keeper first: it must not inherit the secrets. */
 	if (!r)
-		r = ledger_dir_write_trusted(dirfd, secret_key_public(key), e);
-	return r;
+		r = keeper_start(dirfd, KEEPER_CREATE, &keeper, e);
+	if (!r)
+		r = write_parts(dirfd, origin, keeper, e);
+	keeper_stop(keeper);
+	return r ? r : ledger_dir_finish(dirfd, e);
 }
 
 /* ---- open: authenticate, then parse ---- */
 
-static int take_entry(void *ctx, const char *bytes, size_t len, struct err *e)
+/* Signatures name their key by name and id; of several keys of one name only one made this one. */
+static int find_signer(struct ledger *l, struct err *e)
+{
+	for (size_t i = 0; i < l->n_trusted; i++) {
+		struct checkpoint ignored;
+		struct err why;
+
+		if (strcmp(l->trusted[i].name, l->head.origin) == 0 &&
+		    (l->n_trusted == 1 || checkpoint_open(l->note.data, l->note.len,
+					      &l->trusted[i], 1, &ignored, &why) == 0)) {
+			l->signer = l->trusted[i];
+			return 0;
+		}
+	}
+	return err_set(e, ERR_LEDGER, "ledger: signed by a key that is not trusted");
+}
+
+/* The first thing that is believed: how many entries there are, and their root. */
+static int take_head(void *ctx, uint64_t size, struct span note, struct err *e)
+{
+	struct ledger *l = ctx;
+	int r = buf_add(&l->note, note.data, note.len, e);
+
+	if (!r)
+		r = checkpoint_open(
+		    l->note.data, l->note.len, l->trusted, l->n_trusted, &l->head, e);
+	if (r)
+		return err_wrap(e, "ledger: its newest checkpoint");
+	if (l->head.size != size)
+		return err_set(e, ERR_LEDGER,
+		    "ledger: the checkpoint of %" PRIu64 " entries stands where one of "
+		    "%" PRIu64 " belongs",
+		    l->head.size, size);
+	return find_signer(l, e);
+}
+
+static struct ledger_record *add_record(struct ledger *l)
+{
+	if ((l->n_records & (l->n_records - 1)) == 0)
+		l->records = xreallocarray(
+		    l->records, l->n_records ? 2 * l->n_records : 1, sizeof(*l->records));
+	return &l->records[l->n_records++];
+}
+
+static int take_entry(void *ctx, struct span bytes, struct err *e)
 {
 	struct ledger *l = ctx;
 	struct digest leaf;
 	char *copy;
 
-	if (len > ENTRY_MAX_BYTES)
-		return err_set(e, ERR_LEDGER, "ledger entry %zu: too long", l->n_records);
-	copy = xmalloc(len);
-	memcpy(copy, bytes, len);
-	if ((l->n_records & (l->n_records - 1)) == 0)
-		l->records = xreallocarray(
-		    l->records, l->n_records ? 2 * l->n_records : 1, sizeof(*l->records));
-	l->records[l->n_records++] = (struct ledger_record){.bytes = {copy, len}};
-	merkle_leaf(bytes, len, &leaf);
+	if (l->n_records == l->head.size)
+		return err_set(e, ERR_LEDGER,
+		    "ledger: more entries than the %" PRIu64 " that were signed",
+		    l->head.size);
+	if (bytes.len > ENTRY_MAX_BYTES)
+		return err_set(
+		    e, ERR_LEDGER, "ledger: entry %zu is too long", l->n_records);
+	copy = xmalloc(bytes.len);
+	memcpy(copy, bytes.data, bytes.len);
+	*add_record(l) = (struct ledger_record){.bytes = {copy, bytes.len}};
+	merkle_leaf(bytes.data, bytes.len, &leaf);
 	merkle_append(&l->tree, &leaf);
 	return 0;
 }
 
-static const struct public_key *key_named(const struct ledger *l, const char *origin)
+static int authenticate(struct ledger *l, struct err *e)
 {
-	for (size_t i = 0; i < l->n_trusted; i++) {
-		if (strcmp(l->trusted[i].name, origin) == 0)
-			return &l->trusted[i];
-	}
-	return NULL;
-}
-
-static int authenticate(
-    struct ledger *l, uint64_t head_size, const struct buf *note, struct err *e)
-{
-	const struct public_key *signer;
+	const struct keeper_sink sink = {l, take_head, take_entry};
 	struct digest root;
-	int r =
-	    checkpoint_open(note->data, note->len, l->trusted, l->n_trusted, &l->head, e);
+	int r = keeper_dump(l->keeper, &sink, e);
 
 	if (r)
 		return r;
-	if (l->head.size != head_size || l->head.size != l->n_records)
+	if (l->n_records != l->head.size)
 		return err_set(e, ERR_LEDGER,
-		    "ledger: the checkpoint is for %" PRIu64 " entries, there are %zu",
+		    "ledger: %" PRIu64 " entries were signed, there are %zu",
 		    l->head.size, l->n_records);
 	merkle_root(&l->tree, &root);
-	if (!digest_equal(&root, &l->head.root))
-		return err_set(
-		    e, ERR_LEDGER, "ledger: the entries are not those that were signed");
-	signer = key_named(l, l->head.origin);
-	if (!signer)
-		return err_set(
-		    e, ERR_LEDGER, "ledger: signed by a key that is not trusted");
-	l->signer = *signer;
-	return 0;
+	return digest_equal(&root, &l->head.root)
+		   ? 0
+		   : err_set(e, ERR_LEDGER,
+			 "ledger: the entries are not those that were signed");
+}
+
+static int parse(const struct span *bytes, struct entry **out, struct err *e)
+{
+	struct entry *en = xcalloc(1, sizeof(*en));
+	int r = entry_parse(bytes->data, bytes->len, en, e);
+
+	if (r)
+		free(en);
+	else
+		*out = en;
+	return r;
 }
 
 /* Only authenticated bytes come here. */
 static int interpret(struct ledger *l, size_t seq, struct err *e)
 {
 	struct ledger_record *record = &l->records[seq];
-	struct entry *en = xcalloc(1, sizeof(*en));
-	int r = entry_parse(record->bytes.data, record->bytes.len, en, e);
+	int r = parse(&record->bytes, &record->entry, e);
 
+	if (!r)
+		r = state_apply(l->state, record->entry, seq, e);
 	if (r) {
-		free(en);
-		return err_wrap(e, "entry %zu", seq);
+		err_wrap(e, "ledger: entry %zu", seq);
+		e->code = ERR_LEDGER;
+		return ERR_LEDGER;
 	}
-	record->entry = en;
-	state_apply(l->state, en, seq);
 	return 0;
 }
 
 static int load(struct ledger *l, struct err *e)
 {
-	CLEANUP_BUF struct buf note;
-	uint64_t head_size = 0;
-	int r;
+	int r = authenticate(l, e);
 
-	buf_init(&note, NOTE_MAX_BYTES);
-	r = keeper_dump(l->keeper, take_entry, l, &head_size, &note, e);
-	if (!r)
-		r = authenticate(l, head_size, &note, e);
 	for (size_t seq = 0; !r && seq < l->n_records; seq++)
 		r = interpret(l, seq, e);
 	return r;
@@ -146,35 +191,40 @@ static int load(struct ledger *l, struct err *e)
 /* A missing key only means that nothing can be appended; a wrong one is an error. */
 static int load_key(struct ledger *l, struct err *e)
 {
-	const struct public_key *mine, *trusted;
+	const struct public_key *mine;
 	int r = secret_key_load(l->dirfd, LEDGER_FILE_KEY, &l->key, e);
 
 	if (r)
 		return r == ERR_NOT_FOUND ? 0 : r;
 	mine = secret_key_public(l->key);
-	trusted = key_named(l, mine->name);
-	if (!trusted || memcmp(trusted->point, mine->point, KEY_BYTES) != 0)
-		return err_set(e, ERR_LEDGER,
-		    "key file %s: not a key of " LEDGER_FILE_TRUST, LEDGER_FILE_KEY);
-	return 0;
+	for (size_t i = 0; i < l->n_trusted; i++) {
+		if (strcmp(l->trusted[i].name, mine->name) == 0 &&
+		    memcmp(l->trusted[i].point, mine->point, KEY_BYTES) == 0)
+			return 0;
+	}
+	return err_set(e, ERR_LEDGER,
+	    "key file " LEDGER_FILE_KEY ": not a key of " LEDGER_FILE_TRUST);
 }
 
-static int open_parts(
-    struct ledger *l, const char *dir, enum ledger_mode mode, struct err *e)
+/* The keeper is forked before there is a secret in memory. */
+static int open_parts(struct ledger *l, const char *dir, struct err *e)
 {
+	bool writes = l->mode == LEDGER_WRITE;
 	int r = ledger_dir_open(dir, &l->dirfd, e);
 
 	if (!r)
+		r = keeper_start(
+		    l->dirfd, writes ? KEEPER_WRITE : KEEPER_READ, &l->keeper, e);
+	if (!r)
 		r = ledger_dir_trusted_keys(l->dirfd, l->trusted, &l->n_trusted, e);
-	if (!r && mode == LEDGER_WRITE)
+	if (!r)
+		r = load(l, e);
+	if (!r && writes)
 		r = load_key(l, e);
 	if (!r)
 		r = ledger_dir_statprint_key(
 		    l->dirfd, &l->print_key, &l->has_print_key, e);
-	if (!r)
-		r = keeper_start(
-		    l->dirfd, l->key ? KEEPER_WRITE : KEEPER_READ, &l->keeper, e);
-	return r ? r : load(l, e);
+	return r;
 }
 
 int ledger_open(
@@ -185,9 +235,13 @@ int ledger_open(
 
 	*out = NULL;
 	l->dirfd = -1;
+	l->mode = mode;
 	l->state = state_new();
+	buf_init(&l->note, NOTE_MAX_BYTES);
 	merkle_init(&l->tree);
-	r = open_parts(l, dir, mode, e);
+	r = open_parts(l, dir, e);
+	if (r == ERR_MALFORMED)
+		e->code = r = ERR_LEDGER;
 	if (r) {
 		ledger_close(l);
 		return r;
@@ -210,6 +264,7 @@ void ledger_close(struct ledger *l)
 		return;
 	keeper_stop(l->keeper);
 	state_free(l->state);
+	buf_release(&l->note);
 	for (size_t i = 0; i < l->n_records; i++)
 		record_release(&l->records[i]);
 	free(l->records);
@@ -227,12 +282,29 @@ void ledger_close_p(struct ledger **l)
 
 /* ---- append ---- */
 
-static int format_batch(const struct entry *entries, size_t n, struct keeper_bytes *out,
-    struct merkle *tree, struct err *e)
+/* What one call of ledger_append() is about to add. */
+struct addition {
+	struct ledger_record *records;
+	size_t n;
+	struct merkle tree;
+	struct checkpoint head;
+	struct buf note;
+};
+
+static void addition_release(struct addition *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		record_release(&a->records[i]);
+	free(a->records);
+	buf_release(&a->note);
+}
+
+/* Entries are kept as any reader will parse them, not as the caller gave them. */
+static int format(struct addition *a, const struct entry *entries, struct err *e)
 {
 	int r = 0;
 
-	for (size_t i = 0; !r && i < n; i++) {
+	for (size_t i = 0; !r && i < a->n; i++) {
 		CLEANUP_BUF struct buf text;
 		struct digest leaf;
 
@@ -241,55 +313,86 @@ static int format_batch(const struct entry *entries, size_t n, struct keeper_byt
 		if (r)
 			break;
 		merkle_leaf(text.data, text.len, &leaf);
-		merkle_append(tree, &leaf);
-		out[i].len = text.len;
-		out[i].data = buf_take(&text);
+		merkle_append(&a->tree, &leaf);
+		a->records[i].bytes.len = text.len;
+		a->records[i].bytes.data = buf_take(&text);
+		r = parse(&a->records[i].bytes, &a->records[i].entry, e);
 	}
 	return r;
 }
 
-/* The batch is durable: from here on it is the ledger, and is read as any reader would read it. */
-static int adopt(struct ledger *l, struct keeper_bytes *batch, size_t n, struct err *e)
+/*
+ * Nothing may become part of a ledger that readers would reject. A second state tells, because the
+ * first one must not change if the append fails; replaying is cheap beside signing and fsync.
+ */
+static int rehearse(const struct ledger *l, const struct addition *a, struct err *e)
 {
+	struct state *s = state_new();
 	int r = 0;
 
-	for (size_t i = 0; !r && i < n; i++) {
-		r = take_entry(l, batch[i].data, batch[i].len, e);
-		if (!r)
-			r = interpret(l, l->n_records - 1, e);
-	}
+	for (size_t i = 0; !r && i < l->n_records; i++)
+		r = state_apply(s, l->records[i].entry, i, e);
+	for (size_t i = 0; !r && i < a->n; i++)
+		r = state_apply(s, a->records[i].entry, l->n_records + i, e);
+	state_free(s);
 	return r;
+}
+
+static int write_addition(struct ledger *l, const struct addition *a, struct err *e)
+{
+	CLEANUP_FREE struct span *entries = xcalloc(a->n, sizeof(*entries));
+	struct keeper_batch batch = {
+	    .seen = {l->note.data, l->note.len},
+	    .first = l->n_records,
+	    .entries = entries,
+	    .n = a->n,
+	    .head = {a->note.data, a->note.len},
+	};
+
+	for (size_t i = 0; i < a->n; i++)
+		entries[i] = a->records[i].bytes;
+	return keeper_append(l->keeper, &batch, e);
+}
+
+/* It is durable, and a part of the ledger from here on. */
+static int adopt(struct ledger *l, struct addition *a, struct err *e)
+{
+	size_t n = a->n;
+	int r = 0;
+
+	a->n = 0;
+	for (size_t i = 0; i < n; i++)
+		*add_record(l) = a->records[i];
+	for (size_t i = l->n_records - n; !r && i < l->n_records; i++)
+		r = state_apply(l->state, l->records[i].entry, i, e);
+	l->tree = a->tree;
+	l->head = a->head;
+	l->signer = *secret_key_public(l->key);
+	buf_clear(&l->note);
+	return r ? r : buf_add(&l->note, a->note.data, a->note.len, e);
 }
 
 int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struct err *e)
 {
-	struct keeper_bytes *batch = xcalloc(n, sizeof(*batch));
-	struct merkle tree = l->tree;
-	struct checkpoint head = {0};
-	CLEANUP_BUF struct buf note;
-	int r = 0;
+	CLEANUP(addition_release) struct addition a = {.n = n, .tree = l->tree};
+	int r;
 
-	buf_init(&note, NOTE_MAX_BYTES);
+	buf_init(&a.note, NOTE_MAX_BYTES);
 	if (!l->key)
-		r = err_set(
-		    e, ERR_LEDGER, "the ledger cannot be written: its key is not here");
+		return err_set(e, ERR_REFUSED, "the ledger cannot be written: %s",
+		    l->mode == LEDGER_WRITE ? "its key is not here"
+					    : "it was opened for reading");
+	if (n == 0)
+		return 0;
+	a.records = xcalloc(n, sizeof(*a.records));
+	r = format(&a, entries, e);
 	if (!r)
-		r = format_batch(entries, n, batch, &tree, e);
+		r = rehearse(l, &a, e);
 	if (!r)
-		r = sign_head(&tree, l->key, &head, &note, e);
+		r = sign_head(&a.tree, l->key, &a.head, &a.note, e);
 	if (!r)
-		r = keeper_append(
-		    l->keeper, l->head.size, batch, n, note.data, note.len, e);
-	if (!r)
-		r = adopt(l, batch, n, e);
-	if (!r) {
-		l->head = head;
-		l->signer = *secret_key_public(l->key);
-	}
-	for (size_t i = 0; i < n; i++)
-		free((void *)(uintptr_t)batch[i].data);
-	free(batch);
-	return r;
+		r = write_addition(l, &a, e);
+	return r ? r : adopt(l, &a, e);
 }
 
 /* ---- what it says ---- */

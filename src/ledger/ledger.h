@@ -23,7 +23,12 @@ enum ledger_mode { LEDGER_READ, LEDGER_WRITE };
 
 /* Makes a new ledger (key, secret, empty log with a signed size-0 checkpoint). Refuses an existing one. */
 MUSTUSE int ledger_create(const char *dir, const char *origin, struct err *e);
-/* ERR_LEDGER for missing, damaged, forged, foreign version, wrong owner or mode. */
+/*
+ * ERR_NOT_FOUND: no ledger there, ledger_create() may make one. ERR_LEDGER: damaged, forged, foreign
+ * version, a file missing, wrong owner or mode. Forks: call it before threads exist, from the thread
+ * that lives longest (the child ends with it). LEDGER_WRITE without the key is fine: see
+ * ledger_writable().
+ */
 MUSTUSE int ledger_open(
     const char *dir, enum ledger_mode mode, struct ledger **out, struct err *e);
 void ledger_close(struct ledger *l); /* NULL is fine */
@@ -38,13 +43,16 @@ const struct xxh_key *ledger_statprint_key(const struct ledger *l);
 /* True if this process could append (mode, key present). */
 bool ledger_writable(const struct ledger *l);
 
-/* All entries, oldest first; borrowed until the next append. */
+/* All entries, oldest first; borrowed. */
 size_t ledger_size(const struct ledger *l);
 const struct entry *ledger_entry(const struct ledger *l, size_t seq);
 /* The signed bytes of an entry, borrowed. */
 const char *ledger_entry_bytes(const struct ledger *l, size_t seq, size_t *len);
 
-/* Current state of one store, by the newest entries; NULL: not sealed (or retired since). */
+/*
+ * Current state of one store, by the newest entries; NULL: never sealed. What was handed out stays
+ * in place until the ledger is closed, and an append brings its content up to date.
+ */
 const struct entry_init *ledger_store(
     const struct ledger *l, const struct store_id *store);
 /* The registered store with this graphroot; false if none. graphroot NULL: the only store there is. */
@@ -80,14 +88,16 @@ MUSTUSE int ledger_each_image(const struct ledger *l, const struct store_id *s,
     ledger_image_fn *fn, void *ctx, struct err *e);
 
 /*
- * Appends a batch under one new checkpoint, all or nothing, durable on return. ERR_CONFLICT if
- * somebody appended since ledger_open() (nothing written; open again and decide again).
+ * Appends a batch under one new checkpoint, all or nothing, durable on return. Nothing is written
+ * and nothing changes on failure: ERR_CONFLICT if somebody appended since ledger_open() (open again
+ * and decide again), ERR_REFUSED without key or for entries that contradict the log (state.h),
+ * ERR_IO if there is no space.
  */
 MUSTUSE int ledger_append(
     struct ledger *l, const struct entry *entries, size_t n, struct err *e);
 
 /*
- * Manifests, content-addressed. Written while a tree is measured, in bounded pieces, before the
+ * Manifests, content-addressed; each writer and reader belongs to one thread at a time. Written while a tree is measured, in bounded pieces, before the
  * entry that names them; one that no entry names is harmless.
  */
 struct manifest_writer;
@@ -103,6 +113,7 @@ void manifest_writer_free(struct manifest_writer *w); /* drops what was not comm
 /*
  * Reads one back in chunks: *len == 0 at the end, where the SHA-256 of everything has been checked
  * against `digest` (ERR_LEDGER if it differs: discard what was read). ERR_NOT_FOUND if not there.
+ * An error stays: after one, every further call fails.
  */
 struct manifest_reader;
 MUSTUSE int manifest_reader_new(struct ledger *l, const struct digest *digest,

@@ -11,9 +11,10 @@
 #include "base/fs.h"
 
 #define TRUST_MAX_BYTES 65536
+#define NAMES_MAX 10000
 
 static const char *const files[] = {LEDGER_FILE_DATA, LEDGER_FILE_LOCK, LEDGER_FILE_KEY,
-    LEDGER_FILE_STATPRINT, LEDGER_FILE_TRUST};
+    LEDGER_FILE_STATPRINT, LEDGER_FILE_TRUST, LEDGER_FILE_UNFINISHED};
 
 static int check_mine(const char *what, const struct stat *st, struct err *e)
 {
@@ -58,52 +59,67 @@ static bool exists(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-int ledger_dir_open(const char *dir, int *out_fd, struct err *e)
+static int list(int fd, const char *dir, struct fs_names *names, struct err *e)
 {
-	CLEANUP_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fs_list(fd, ".", NAMES_MAX, names, e) ? err_wrap(e, "ledger %s", dir) : 0;
+}
+
+/* Tells a place where init may make a ledger from a ledger that lost a part. */
+static int check_complete(int fd, const char *dir, struct err *e)
+{
+	CLEANUP_NAMES struct fs_names names = {0};
 	int r;
 
-	if (fd < 0 && errno == ENOENT)
-		return err_set(
-		    e, ERR_NOT_FOUND, "no ledger at %s: run layerseal init", dir);
-	if (fd < 0)
-		return err_sys(e, "ledger %s", dir);
-	r = check_dir(fd, dir, e);
+	if (exists(fd, LEDGER_FILE_UNFINISHED))
+		return err_set(e, ERR_NOT_FOUND,
+		    "the ledger at %s was never finished: run layerseal init again", dir);
+	if (exists(fd, LEDGER_FILE_TRUST) && exists(fd, LEDGER_FILE_DATA))
+		return 0;
+	r = list(fd, dir, &names, e);
 	if (r)
 		return r;
-	if (!exists(fd, LEDGER_FILE_TRUST))
-		return err_set(e, ERR_NOT_FOUND,
-		    "no ledger at %s (no %s): run layerseal init", dir,
-		    LEDGER_FILE_TRUST);
-	*out_fd = take_fd(&fd);
-	return 0;
+	if (names.n == 0)
+		return err_set(
+		    e, ERR_NOT_FOUND, "no ledger at %s: run layerseal init", dir);
+	return err_set(e, ERR_LEDGER, "%s: no file %s", dir,
+	    exists(fd, LEDGER_FILE_TRUST) ? LEDGER_FILE_DATA : LEDGER_FILE_TRUST);
 }
 
-static bool is_ours(const char *name)
+int ledger_dir_open(const char *dir, int *out_fd, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		if (strcmp(files[i], name) == 0)
-			return true;
-	}
-	return false;
+	CLEANUP_FD int fd = -1;
+	int r = fs_open_root(dir, &fd, e);
+
+	if (r == ERR_NOT_FOUND)
+		return err_set(
+		    e, ERR_NOT_FOUND, "no ledger at %s: run layerseal init", dir);
+	if (r)
+		return err_wrap(e, "ledger");
+	r = check_dir(fd, dir, e);
+	if (!r)
+		r = check_complete(fd, dir, e);
+	if (!r)
+		*out_fd = take_fd(&fd);
+	return r;
 }
 
-/* A half-made ledger never signed anything that anybody saw: it may go. */
+/* What is there may go only if init put it there and was interrupted: nobody ever saw that ledger. */
 static int clear(int fd, const char *dir, struct err *e)
 {
 	CLEANUP_NAMES struct fs_names names = {0};
-	int r = fs_list(fd, ".", ARRAY_LEN(files) + 16, &names, e);
+	int r = list(fd, dir, &names, e);
 
-	if (r)
-		return err_wrap(e, "ledger %s", dir);
+	if (r || names.n == 0)
+		return r;
+	if (!exists(fd, LEDGER_FILE_UNFINISHED))
+		return err_set(e, ERR_REFUSED,
+		    exists(fd, LEDGER_FILE_TRUST)
+			? "%s holds a ledger already"
+			: "%s is not empty: a ledger is made in a new or empty directory",
+		    dir);
 	for (size_t i = 0; i < names.n; i++) {
-		if (!is_ours(names.v[i]))
-			return err_set(e, ERR_REFUSED,
-			    "%s holds %s: a ledger is made in a new or empty directory",
-			    dir, names.v[i]);
-	}
-	for (size_t i = 0; i < names.n; i++) {
-		if (unlinkat(fd, names.v[i], 0))
+		if (strcmp(names.v[i], LEDGER_FILE_UNFINISHED) != 0 &&
+		    unlinkat(fd, names.v[i], 0))
 			return err_sys(e, "ledger %s: %s", dir, names.v[i]);
 	}
 	return 0;
@@ -116,46 +132,62 @@ int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e)
 
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return err_sys(e, "ledger %s", dir);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "ledger %s", dir);
+	r = fs_open_root(dir, &fd, e);
+	if (r)
+		return err_wrap(e, "ledger");
 	r = check_dir(fd, dir, e);
-	if (!r && exists(fd, LEDGER_FILE_TRUST))
-		r = err_set(e, ERR_REFUSED, "%s holds a ledger already", dir);
 	if (!r)
 		r = clear(fd, dir, e);
 	if (!r)
+		r = fs_replace(fd, LEDGER_FILE_UNFINISHED, "", 0, 0600, e);
+	if (!r)
 		*out_fd = take_fd(&fd);
 	return r;
+}
+
+int ledger_dir_finish(int dirfd, struct err *e)
+{
+	/* First everything must be on the disk that makes it a ledger. */
+	if (fsync(dirfd) || unlinkat(dirfd, LEDGER_FILE_UNFINISHED, 0) || fsync(dirfd))
+		return err_sys(e, "ledger: " LEDGER_FILE_UNFINISHED);
+	return 0;
+}
+
+static int parse_trusted(char *text, struct public_key *keys, size_t *n, struct err *e)
+{
+	char *line;
+
+	for (unsigned number = 1; (line = strsep(&text, "\n")); number++) {
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		if (*n == TRUSTED_KEYS_MAX)
+			return err_set(
+			    e, ERR_LEDGER, "more than %d keys", TRUSTED_KEYS_MAX);
+		if (public_key_parse(line, &keys[*n], e)) {
+			err_wrap(e, "line %u", number);
+			e->code = ERR_LEDGER;
+			return ERR_LEDGER;
+		}
+		++*n;
+	}
+	return *n ? 0 : err_set(e, ERR_LEDGER, "no key");
 }
 
 int ledger_dir_trusted_keys(
     int dirfd, struct public_key keys[static TRUSTED_KEYS_MAX], size_t *n, struct err *e)
 {
 	CLEANUP_BUF struct buf text;
-	char *rest, *line;
 	int r;
 
 	*n = 0;
 	buf_init(&text, TRUST_MAX_BYTES);
 	r = fs_read_file(dirfd, LEDGER_FILE_TRUST, TRUST_MAX_BYTES, &text, NULL, e);
 	if (r)
-		return err_wrap(e, LEDGER_FILE_TRUST);
-	rest = text.data;
-	while ((line = strsep(&rest, "\n"))) {
-		if (line[0] == '\0' || line[0] == '#')
-			continue;
-		if (*n == TRUSTED_KEYS_MAX)
-			return err_set(e, ERR_LEDGER,
-			    LEDGER_FILE_TRUST ": more than %d keys", TRUSTED_KEYS_MAX);
-		if (public_key_parse(line, &keys[*n], e)) {
-			err_wrap(e, LEDGER_FILE_TRUST);
-			e->code = ERR_LEDGER;
-			return ERR_LEDGER;
-		}
-		++*n;
-	}
-	return *n ? 0 : err_set(e, ERR_LEDGER, LEDGER_FILE_TRUST ": no key");
+		return r;
+	if (memchr(text.data, '\0', text.len))
+		return err_set(e, ERR_LEDGER, LEDGER_FILE_TRUST ": a NUL byte");
+	r = parse_trusted(text.data, keys, n, e);
+	return r ? err_wrap(e, LEDGER_FILE_TRUST) : 0;
 }
 
 int ledger_dir_write_trusted(int dirfd, const struct public_key *key, struct err *e)

@@ -12,19 +12,25 @@
 #define LEDGER_FILE_LOCK "lock.mdb"
 #define LEDGER_FILE_KEY "key"
 #define LEDGER_FILE_STATPRINT "statprint.key"
-#define LEDGER_FILE_TRUST                                                                \
-	"trusted-keys" /* written last: where it is missing, there is no ledger */
+#define LEDGER_FILE_TRUST "trusted-keys"
+/* There from the first to the last step of making a ledger. */
+#define LEDGER_FILE_UNFINISHED "unfinished"
 
 #define TRUSTED_KEYS_MAX 16
 
-/* ERR_NOT_FOUND: no ledger there. ERR_LEDGER: wrong owner, mode or type of directory or files. */
+/*
+ * ERR_NOT_FOUND: nothing there, or a ledger whose making was interrupted: init may make one.
+ * ERR_LEDGER: wrong owner, mode or type of the directory or a file, or a file is missing.
+ */
 MUSTUSE int ledger_dir_open(const char *dir, int *out_fd, struct err *e);
 
 /*
- * Makes the directory if need be and empties it of what a killed ledger_dir_create() left behind; a
- * directory that holds anything else, or a ledger, is ERR_REFUSED.
+ * Makes the directory if need be, empties it of what an interrupted init left behind, and marks it
+ * unfinished; one that holds anything else, or a ledger, is ERR_REFUSED and stays as it is.
  */
 MUSTUSE int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e);
+/* Takes the mark away: from here on it is a ledger. */
+MUSTUSE int ledger_dir_finish(int dirfd, struct err *e);
 
 MUSTUSE int ledger_dir_trusted_keys(
     int dirfd, struct public_key keys[static TRUSTED_KEYS_MAX], size_t *n, struct err *e);

@@ -10,11 +10,12 @@
 #include "ledger/state.h"
 
 struct ledger_record {
-	struct keeper_bytes bytes; /* owned: what was signed */
-	struct entry *entry;	   /* owned: what it says; NULL until authenticated */
+	struct span bytes;   /* owned: what was signed */
+	struct entry *entry; /* owned: what it says; NULL until authenticated */
 };
 
 struct ledger {
+	enum ledger_mode mode;
 	int dirfd;
 	struct keeper *keeper;
 	struct public_key trusted[TRUSTED_KEYS_MAX];
@@ -23,6 +24,7 @@ struct ledger {
 	bool has_print_key;
 	struct xxh_key print_key;
 	struct checkpoint head;
+	struct buf note;	  /* the head as it was signed */
 	struct public_key signer; /* of the head */
 	struct merkle tree;
 	struct ledger_record *records;

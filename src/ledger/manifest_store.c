@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * manifest_store.c: manifests by their SHA-256. The digest is known only at the end, so a writer
- * compresses chunk by chunk into an unnamed file of the ledger's directory, and hands the chunks to
- * the keeper when it is complete. Memory is one chunk.
+ * keeps compressed chunks until then: in memory while they fit into one frame to the keeper, else in
+ * an unnamed file of the ledger's directory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,37 +11,46 @@
 #include <zlib.h>
 
 #include "base/fs.h"
+#include "base/hex.h"
 #include "ledger/ledger_impl.h"
 
-#define CHUNK_PLAIN_BYTES (256U << 10)
 /* Listings are repetitive: the fastest level finds nearly everything. */
 #define COMPRESSION_LEVEL 1
+#define FRAME_BYTES (WIRE_MAX_BYTES / 2)
+
+/* Chunks that travel together, and are stored in one transaction. */
+struct frame {
+	uint32_t first; /* index of its first chunk */
+	size_t len;
+};
 
 struct manifest_writer {
 	struct ledger *ledger;
 	struct sha256 *hash;
-	int spill_fd;
-	char *plain; /* CHUNK_PLAIN_BYTES */
-	size_t plain_len;
-	uint32_t *chunk_len; /* compressed bytes of each chunk in the spill file */
-	uint32_t chunks;
+	struct buf plain;  /* of the chunk being filled */
+	struct buf packed; /* chunks of the frame being filled */
+	uint32_t first;	   /* index of its first chunk */
+	uint32_t chunks;   /* so far */
+	int spill_fd;	   /* frames before it, -1 if there is none */
+	struct frame *frames;
+	size_t n_frames;
 };
 
 int manifest_writer_new(struct ledger *l, struct manifest_writer **out, struct err *e)
 {
-	struct manifest_writer *w = xcalloc(1, sizeof(*w));
+	struct manifest_writer *w;
 
-	*out = w;
+	*out = NULL;
+	if (!ledger_writable(l))
+		return err_set(e, ERR_REFUSED, "the ledger cannot be written");
+	w = xcalloc(1, sizeof(*w));
 	w->ledger = l;
 	w->hash = sha256_new();
-	w->plain = xmalloc(CHUNK_PLAIN_BYTES);
-	w->spill_fd = openat(l->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (w->spill_fd >= 0)
-		return 0;
-	err_sys(e, "ledger: a temporary file for a manifest");
-	manifest_writer_free(w);
-	*out = NULL;
-	return ERR_IO;
+	w->spill_fd = -1;
+	buf_init(&w->plain, KEEPER_CHUNK_BYTES);
+	buf_init(&w->packed, WIRE_MAX_BYTES);
+	*out = w;
+	return 0;
 }
 
 void manifest_writer_free(struct manifest_writer *w)
@@ -50,83 +59,137 @@ void manifest_writer_free(struct manifest_writer *w)
 		return;
 	base_close_p(&w->spill_fd);
 	sha256_free(w->hash);
-	free(w->plain);
-	free(w->chunk_len);
+	buf_release(&w->plain);
+	buf_release(&w->packed);
+	free(w->frames);
 	free(w);
+}
+
+static int spill_error(struct err *e)
+{
+	return err_sys(e, "ledger: a temporary file for a manifest");
+}
+
+/* Not every file system can make a file without a name; there it has one for a moment. */
+static int open_spill(int dirfd, int *out_fd, struct err *e)
+{
+	char name[sizeof(".manifest-") + 16] = ".manifest-";
+	uint8_t random[8];
+
+	*out_fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (*out_fd >= 0)
+		return 0;
+	crypto_random(random, sizeof(random));
+	hex_encode(name + strlen(name), random, sizeof(random));
+	*out_fd =
+	    openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (*out_fd < 0 || unlinkat(dirfd, name, 0))
+		return spill_error(e);
+	return 0;
 }
 
 static int spill(struct manifest_writer *w, struct err *e)
 {
-	uLongf len = compressBound(CHUNK_PLAIN_BYTES);
-	CLEANUP_FREE Bytef *packed = xmalloc(len);
-	int r;
+	if (w->spill_fd < 0 && open_spill(w->ledger->dirfd, &w->spill_fd, e))
+		return e->code;
+	if (fs_write_all(w->spill_fd, w->packed.data, w->packed.len, e))
+		return err_wrap(e, "ledger: a temporary file for a manifest");
+	w->frames = xreallocarray(w->frames, w->n_frames + 1, sizeof(*w->frames));
+	w->frames[w->n_frames++] = (struct frame){w->first, w->packed.len};
+	w->first = w->chunks;
+	buf_clear(&w->packed);
+	return 0;
+}
 
-	if (w->plain_len == 0)
-		return 0;
-	if (compress2(packed, &len, (const Bytef *)w->plain, w->plain_len,
+static int end_chunk(struct manifest_writer *w, struct err *e)
+{
+	uLongf len = compressBound(w->plain.len);
+	CLEANUP_FREE Bytef *chunk = xmalloc(len);
+
+	if (compress2(chunk, &len, (const Bytef *)w->plain.data, w->plain.len,
 		COMPRESSION_LEVEL) != Z_OK)
 		return err_set(e, ERR_INTERNAL, "zlib cannot compress a manifest");
-	r = fs_write_all(w->spill_fd, packed, len, e);
-	if (r)
-		return err_wrap(e, "ledger: a temporary file for a manifest");
-	w->chunk_len = xreallocarray(w->chunk_len, w->chunks + 1, sizeof(*w->chunk_len));
-	w->chunk_len[w->chunks++] = (uint32_t)len;
-	w->plain_len = 0;
-	return 0;
+	buf_clear(&w->plain);
+	if (w->packed.len + sizeof(uint32_t) + len > FRAME_BYTES && spill(w, e))
+		return e->code;
+	w->chunks++;
+	return wire_pack(&w->packed, chunk, len, e);
 }
 
 int manifest_writer_add(
     struct manifest_writer *w, const char *text, size_t len, struct err *e)
 {
-	sha256_update(w->hash, text, len);
-	while (len > 0) {
-		size_t n = CHUNK_PLAIN_BYTES - w->plain_len;
+	int r = 0;
 
-		n = n < len ? n : len;
-		memcpy(w->plain + w->plain_len, text, n);
-		w->plain_len += n;
+	sha256_update(w->hash, text, len);
+	while (!r && len > 0) {
+		size_t room = w->plain.max - w->plain.len, n = len < room ? len : room;
+
+		r = buf_add(&w->plain, text, n, e);
 		text += n;
 		len -= n;
-		if (w->plain_len == CHUNK_PLAIN_BYTES && spill(w, e))
-			return e->code;
+		if (!r && n == room)
+			r = end_chunk(w, e);
 	}
-	return 0;
+	return r;
 }
 
-static int hand_over(
+static int put_spilled(
     struct manifest_writer *w, const struct digest *digest, struct err *e)
 {
-	CLEANUP_FREE char *packed = xmalloc(compressBound(CHUNK_PLAIN_BYTES));
+	CLEANUP_FREE char *data = xmalloc(FRAME_BYTES);
 	off_t at = 0;
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < w->chunks; i++) {
-		if (pread(w->spill_fd, packed, w->chunk_len[i], at) !=
-		    (ssize_t)w->chunk_len[i])
-			return err_sys(e, "ledger: a temporary file for a manifest");
-		at += w->chunk_len[i];
-		r = keeper_put_chunk(
-		    w->ledger->keeper, digest, i, packed, w->chunk_len[i], e);
+	for (size_t i = 0; !r && i < w->n_frames; i++) {
+		const struct frame *f = &w->frames[i];
+		struct keeper_chunks c = {f->first, WIRE_MORE_CHUNKS, {data, f->len}};
+		ssize_t n = pread(w->spill_fd, data, f->len, at);
+
+		if (n != (ssize_t)f->len) {
+			errno = n < 0 ? errno : EIO;
+			return spill_error(e);
+		}
+		at += n;
+		r = keeper_put_chunks(w->ledger->keeper, digest, &c, e);
 	}
-	return r ? r : keeper_put_done(w->ledger->keeper, digest, w->chunks, e);
+	return r;
+}
+
+/* True if it is stored already, and can be read: a seal may heal a damaged one. */
+static bool is_stored(struct ledger *l, const struct digest *digest)
+{
+	struct manifest_reader *reader;
+	const char *data;
+	struct err ignored;
+	size_t len = 1;
+	int r = manifest_reader_new(l, digest, &reader, &ignored);
+
+	while (!r && len > 0)
+		r = manifest_reader_next(reader, &data, &len, &ignored);
+	manifest_reader_free(reader);
+	return r == 0;
 }
 
 int manifest_writer_commit(
     struct manifest_writer *w, const struct digest *digest, struct err *e)
 {
 	struct digest computed;
-	bool has;
-	int r = spill(w, e);
+	struct keeper_chunks last;
+	int r = w->plain.len ? end_chunk(w, e) : 0;
 
 	sha256_final(w->hash, &computed);
 	if (!r && !digest_equal(&computed, digest))
 		r = err_set(
 		    e, ERR_INTERNAL, "a manifest is not the one that was measured");
-	if (!r)
-		r = keeper_has_manifest(w->ledger->keeper, digest, &has, e);
-	if (!r && !has)
-		r = hand_over(w, digest, e);
-	return r;
+	if (r || is_stored(w->ledger, digest))
+		return r;
+	r = w->n_frames ? put_spilled(w, digest, e) : 0;
+	if (r)
+		return r;
+	last =
+	    (struct keeper_chunks){w->first, w->chunks, {w->packed.data, w->packed.len}};
+	return keeper_put_chunks(w->ledger->keeper, digest, &last, e);
 }
 
 /* ---- reading ---- */
@@ -135,14 +198,17 @@ struct manifest_reader {
 	struct keeper *keeper;
 	struct digest digest;
 	struct sha256 *hash;
-	char *plain;
-	bool ended; /* the keeper has nothing more to say about it */
+	struct buf text; /* of one chunk */
+	uint32_t chunks, next;
+	bool verified; /* all was read and is what it should be */
+	bool failed;
 };
 
 int manifest_reader_new(struct ledger *l, const struct digest *digest,
     struct manifest_reader **out, struct err *e)
 {
-	int r = keeper_get_manifest(l->keeper, digest, e);
+	uint32_t chunks;
+	int r = keeper_count_chunks(l->keeper, digest, &chunks, e);
 
 	*out = NULL;
 	if (r)
@@ -151,7 +217,8 @@ int manifest_reader_new(struct ledger *l, const struct digest *digest,
 	(*out)->keeper = l->keeper;
 	(*out)->digest = *digest;
 	(*out)->hash = sha256_new();
-	(*out)->plain = xmalloc(CHUNK_PLAIN_BYTES);
+	(*out)->chunks = chunks;
+	buf_init(&(*out)->text, KEEPER_CHUNK_BYTES);
 	return 0;
 }
 
@@ -160,56 +227,43 @@ static int damaged(struct err *e)
 	return err_set(e, ERR_LEDGER, "ledger: a stored manifest is damaged");
 }
 
-static int end(struct manifest_reader *r, struct err *e)
+/* The end is only told as such once the text is known to be the right one. */
+static int read_on(struct manifest_reader *r, struct err *e)
 {
 	struct digest computed;
 
-	r->ended = true;
-	sha256_final(r->hash, &computed);
-	return digest_equal(&computed, &r->digest) ? 0 : damaged(e);
+	buf_clear(&r->text);
+	if (r->failed)
+		return damaged(e);
+	if (r->next < r->chunks) {
+		int rc = keeper_get_chunk(r->keeper, &r->digest, r->next++, &r->text, e);
+
+		sha256_update(r->hash, r->text.data, rc ? 0 : r->text.len);
+		return rc;
+	}
+	if (!r->verified) {
+		sha256_final(r->hash, &computed);
+		r->verified = digest_equal(&computed, &r->digest);
+	}
+	return r->verified ? 0 : damaged(e);
 }
 
 int manifest_reader_next(void *reader, const char **data, size_t *len, struct err *e)
 {
 	struct manifest_reader *r = reader;
-	uLongf plain_len = CHUNK_PLAIN_BYTES;
-	const char *packed;
-	size_t packed_len;
-	int rc;
+	int rc = read_on(r, e);
 
-	*len = 0;
-	if (r->ended)
-		return 0;
-	rc = keeper_next_chunk(r->keeper, &packed, &packed_len, e);
-	if (rc) {
-		r->ended = true;
-		return rc;
-	}
-	if (packed_len == 0)
-		return end(r, e);
-	if (uncompress(
-		(Bytef *)r->plain, &plain_len, (const Bytef *)packed, packed_len) != Z_OK)
-		return damaged(e);
-	sha256_update(r->hash, r->plain, plain_len);
-	*data = r->plain;
-	*len = plain_len;
-	return 0;
+	r->failed = rc != 0;
+	*data = r->text.data;
+	*len = rc ? 0 : r->text.len;
+	return rc;
 }
 
-/* What was asked for must be taken from the socket before the next question. */
 void manifest_reader_free(struct manifest_reader *r)
 {
-	const char *ignored;
-	struct err why;
-	size_t len = 1;
-
 	if (!r)
 		return;
-	while (!r->ended && len > 0) {
-		if (keeper_next_chunk(r->keeper, &ignored, &len, &why))
-			break;
-	}
 	sha256_free(r->hash);
-	free(r->plain);
+	buf_release(&r->text);
 	free(r);
 }

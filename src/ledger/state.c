@@ -14,6 +14,12 @@ struct layer {
 struct image {
 	struct sealed_image public;
 	const struct store_id *store;
+	size_t names_from; /* names sealed before this entry were freed by a retirement */
+};
+
+struct name {
+	const struct entry *seal; /* the newest */
+	size_t seq;
 };
 
 /* Everything in arrays of pointers: what was handed out stays where it is. */
@@ -24,8 +30,9 @@ struct state {
 	size_t n_layers;
 	struct image **images;
 	size_t n_images;
-	struct table layer_by_id, image_by_id;
-	struct table name; /* -> const struct entry * of the newest seal-name */
+	struct name **names;
+	size_t n_names;
+	struct table layer_by_id, image_by_id, name_by_text;
 };
 
 struct state *state_new(void)
@@ -41,12 +48,15 @@ void state_free(struct state *s)
 		free(s->layers[i]);
 	for (size_t i = 0; i < s->n_images; i++)
 		free(s->images[i]);
+	for (size_t i = 0; i < s->n_names; i++)
+		free(s->names[i]);
 	free(s->stores);
 	free(s->layers);
 	free(s->images);
+	free(s->names);
 	table_release(&s->layer_by_id);
 	table_release(&s->image_by_id);
-	table_release(&s->name);
+	table_release(&s->name_by_text);
 	free(s);
 }
 
@@ -55,12 +65,35 @@ static bool same_store(const struct store_id *a, const struct store_id *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-static void apply_init(struct state *s, const struct entry *en)
+/* Room for one more pointer: the arrays double. */
+#define GROW(array, n)                                                                   \
+	do {                                                                             \
+		if (((n) & ((n)-1)) == 0)                                                \
+			(array) =                                                        \
+			    xreallocarray((array), (n) ? 2 * (n) : 1, sizeof(*(array))); \
+	} while (0)
+
+static int refused(struct err *e, const char *what, const char *rule)
 {
-	if (state_store(s, &en->store))
-		return;
-	s->stores = xreallocarray(s->stores, s->n_stores + 1, sizeof(*s->stores));
-	s->stores[s->n_stores++] = en;
+	return err_set(e, ERR_REFUSED, "%s: %s", what, rule);
+}
+
+static int apply_init(struct state *s, const struct entry *en, struct err *e)
+{
+	struct store_id other;
+	size_t i = 0;
+
+	if (state_find_store(s, en->init.graphroot, &other) &&
+	    !same_store(&other, &en->store))
+		return refused(e, en->init.graphroot, "another store is entered there");
+	while (i < s->n_stores && !same_store(&s->stores[i]->store, &en->store))
+		i++;
+	if (i == s->n_stores) {
+		GROW(s->stores, s->n_stores);
+		s->n_stores++;
+	}
+	s->stores[i] = en;
+	return 0;
 }
 
 static void apply_seal_layer(struct state *s, const struct entry *en, size_t seq)
@@ -70,7 +103,7 @@ static void apply_seal_layer(struct state *s, const struct entry *en, size_t seq
 
 	if (!l) {
 		l = xcalloc(1, sizeof(*l));
-		s->layers = xreallocarray(s->layers, s->n_layers + 1, sizeof(*s->layers));
+		GROW(s->layers, s->n_layers);
 		s->layers[s->n_layers++] = l;
 		l->store = &en->store;
 		table_put(&s->layer_by_id, &en->store, seal->layer, l);
@@ -89,7 +122,7 @@ static void apply_seal_image(struct state *s, const struct entry *en, size_t seq
 
 	if (!i) {
 		i = xcalloc(1, sizeof(*i));
-		s->images = xreallocarray(s->images, s->n_images + 1, sizeof(*s->images));
+		GROW(s->images, s->n_images);
 		s->images[s->n_images++] = i;
 		i->store = &en->store;
 		table_put(&s->image_by_id, &en->store, en->seal_image.image, i);
@@ -98,56 +131,96 @@ static void apply_seal_image(struct state *s, const struct entry *en, size_t seq
 	    (struct sealed_image){.seal = &en->seal_image, .seq = seq, .time = en->time};
 }
 
-static void apply_retire(struct state *s, const struct entry *en)
+static struct layer *live_layer(
+    const struct state *s, const struct store_id *store, const char *id)
 {
-	struct layer *l;
-	struct image *i;
+	struct layer *l = table_get(&s->layer_by_id, store, id);
 
-	if (en->retire.is_image) {
-		i = table_get(&s->image_by_id, &en->store, en->retire.id);
-		if (i)
-			i->public.retired = true;
-	} else {
-		l = table_get(&s->layer_by_id, &en->store, en->retire.id);
-		if (l)
-			l->public.retired = true;
+	return l && !l->public.retired ? l : NULL;
+}
+
+static struct image *live_image(
+    const struct state *s, const struct store_id *store, const char *id)
+{
+	struct image *i = table_get(&s->image_by_id, store, id);
+
+	return i && !i->public.retired ? i : NULL;
+}
+
+static int apply_seal_name(
+    struct state *s, const struct entry *en, size_t seq, struct err *e)
+{
+	const struct entry_seal_name *seal = &en->seal_name;
+	struct name *n = table_get(&s->name_by_text, &en->store, seal->name);
+
+	if (!live_image(s, &en->store, seal->image))
+		return refused(e, seal->name, "a name of an image that is not sealed");
+	if (!n) {
+		n = xcalloc(1, sizeof(*n));
+		GROW(s->names, s->n_names);
+		s->names[s->n_names++] = n;
+		table_put(&s->name_by_text, &en->store, seal->name, n);
 	}
+	*n = (struct name){en, seq};
+	return 0;
 }
 
-static void apply_remeasure(struct state *s, const struct entry *en)
+static int apply_retire(
+    struct state *s, const struct entry *en, size_t seq, struct err *e)
 {
-	struct layer *l = table_get(&s->layer_by_id, &en->store, en->remeasure.layer);
+	const char *id = en->retire.id;
+	struct layer *l = en->retire.is_image ? NULL : live_layer(s, &en->store, id);
+	struct image *i = en->retire.is_image ? live_image(s, &en->store, id) : NULL;
 
-	if (l && !l->public.retired &&
-	    digest_equal(&l->public.seal->tree, &en->remeasure.tree))
-		l->public.print = en->remeasure.print;
+	if (!l && !i)
+		return refused(e, id, "retired, but it is not sealed");
+	if (l)
+		l->public.retired = true;
+	if (i) {
+		i->public.retired = true;
+		i->names_from = seq;
+	}
+	return 0;
 }
 
-void state_apply(struct state *s, const struct entry *en, size_t seq)
+static int apply_remeasure(struct state *s, const struct entry *en, struct err *e)
 {
+	struct layer *l = live_layer(s, &en->store, en->remeasure.layer);
+
+	if (!l)
+		return refused(
+		    e, en->remeasure.layer, "remeasured, but it is not sealed");
+	if (!digest_equal(&l->public.seal->tree, &en->remeasure.tree))
+		return refused(
+		    e, en->remeasure.layer, "remeasured with another tree than sealed");
+	l->public.print = en->remeasure.print;
+	return 0;
+}
+
+int state_apply(struct state *s, const struct entry *en, size_t seq, struct err *e)
+{
+	if (en->op != ENTRY_INIT && !state_store(s, &en->store))
+		return refused(
+		    e, entry_op_name(en->op), "its store was not entered before");
 	switch (en->op) {
 	case ENTRY_INIT:
-		apply_init(s, en);
-		break;
+		return apply_init(s, en, e);
 	case ENTRY_SEAL_LAYER:
 		apply_seal_layer(s, en, seq);
-		break;
+		return 0;
 	case ENTRY_SEAL_IMAGE:
 		apply_seal_image(s, en, seq);
-		break;
+		return 0;
 	case ENTRY_SEAL_NAME:
-		table_put(
-		    &s->name, &en->store, en->seal_name.name, (void *)(uintptr_t)en);
-		break;
+		return apply_seal_name(s, en, seq, e);
 	case ENTRY_RETIRE:
-		apply_retire(s, en);
-		break;
+		return apply_retire(s, en, seq, e);
 	case ENTRY_REMEASURE:
-		apply_remeasure(s, en);
-		break;
+		return apply_remeasure(s, en, e);
 	case ENTRY_OP_COUNT:
 		break;
 	}
+	return err_set(e, ERR_INTERNAL, "an entry of no op");
 }
 
 const struct entry_init *state_store(const struct state *s, const struct store_id *store)
@@ -194,11 +267,10 @@ const struct sealed_image *state_image(
 const char *state_name(
     const struct state *s, const struct store_id *store, const char *name)
 {
-	const struct entry *en = table_get(&s->name, store, name);
-	const struct sealed_image *image =
-	    en ? state_image(s, store, en->seal_name.image) : NULL;
+	const struct name *n = table_get(&s->name_by_text, store, name);
+	const struct image *i = n ? live_image(s, store, n->seal->seal_name.image) : NULL;
 
-	return image && !image->retired ? en->seal_name.image : "";
+	return i && n->seq >= i->names_from ? n->seal->seal_name.image : "";
 }
 
 static int by_layer_id(const void *a, const void *b)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * state.h: what the entries, read oldest first, say now: which layers and images are sealed, where
- * names lead. The newest entry about an object wins. An entry about something that is not there (a
- * retirement of what was never sealed, a remeasurement of another tree) changes nothing.
+ * names lead. The newest entry about an object wins.
+ *
+ * An entry that contradicts those before it is refused, as layerseal-ledger(5) says: about a store
+ * that was not entered; a second store at a graphroot; retiring, remeasuring or naming what is not
+ * sealed now; remeasuring another tree than the sealed one.
  */
 #ifndef LEDGER_STATE_H
 #define LEDGER_STATE_H
@@ -14,8 +17,9 @@ struct state;
 struct state *state_new(void);
 void state_free(struct state *s);
 
-/* `en` stays alive and in place as long as the state. */
-void state_apply(struct state *s, const struct entry *en, size_t seq);
+/* ERR_REFUSED: contradicts the entries before it. `en` stays in place as long as the state. */
+MUSTUSE int state_apply(
+    struct state *s, const struct entry *en, size_t seq, struct err *e);
 
 const struct entry_init *state_store(const struct state *s, const struct store_id *store);
 bool state_find_store(const struct state *s, const char *graphroot, struct store_id *out);

@@ -11,23 +11,6 @@ struct head {
 	uint32_t type, len;
 };
 
-static int send_all(int fd, const void *data, size_t len, struct err *e)
-{
-	const char *p = data;
-
-	while (len > 0) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "the other side of the ledger is gone");
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int wire_pack(struct buf *payload, const void *data, size_t len, struct err *e)
 {
 	uint32_t prefix = (uint32_t)len;
@@ -52,65 +35,93 @@ bool wire_unpack(const char **rest, size_t *left, const char **data, size_t *len
 	return true;
 }
 
-int wire_send(int fd, enum wire_type type, const void *a, size_t a_len, const void *b,
-    size_t b_len, struct err *e)
+/*
+ * Waits in steps of a second and counts steps: a program that was stopped (^Z) or a machine that
+ * slept loses one step, and does not take the time it was away for the other side's silence.
+ */
+static int wait_for(const struct wire *w, short events, struct err *e)
 {
-	struct head head = {.type = type, .len = (uint32_t)(a_len + b_len)};
-	int r;
+	struct pollfd p = {.fd = w->fd, .events = events};
 
-	if (a_len + b_len > WIRE_MAX_BYTES)
-		return err_set(e, ERR_INTERNAL, "frame of %zu bytes", a_len + b_len);
-	r = send_all(fd, &head, sizeof(head), e);
-	if (!r && a_len)
-		r = send_all(fd, a, a_len, e);
-	if (!r && b_len)
-		r = send_all(fd, b, b_len, e);
+	for (int waited = 0; w->patience_s < 0 || waited < w->patience_s; waited++) {
+		int n = poll(&p, 1, 1000);
+
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return err_sys(e, "poll");
+	}
+	return err_set(e, ERR_IO, "no answer for %d s", w->patience_s);
+}
+
+/* What to do about errno: 0 to try again. */
+static int retry(const struct wire *w, short events, const char *what, struct err *e)
+{
+	if (errno == EINTR)
+		return 0;
+	if (errno == EAGAIN)
+		return wait_for(w, events, e);
+	return err_sys(e, "%s", what);
+}
+
+static int send_all(const struct wire *w, struct span s, struct err *e)
+{
+	const char *p = s.data;
+	int r = 0;
+
+	for (size_t sent = 0; !r && sent < s.len;) {
+		ssize_t n =
+		    send(w->fd, p + sent, s.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0)
+			sent += (size_t)n;
+		else
+			r = retry(w, POLLOUT, "send", e);
+	}
 	return r;
 }
 
-static int wait_for_bytes(int fd, int timeout_ms, struct err *e)
+int wire_send(const struct wire *w, enum wire_type type, struct span first,
+    struct span second, struct err *e)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int n;
+	struct head head = {.type = type, .len = (uint32_t)(first.len + second.len)};
+	int r;
 
-	do {
-		n = poll(&p, 1, timeout_ms);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(e, "poll");
-	return n ? 0 : err_set(e, ERR_IO, "no answer for %d s", timeout_ms / 1000);
+	if (first.len + second.len > WIRE_MAX_BYTES)
+		return err_set(
+		    e, ERR_INTERNAL, "frame of %zu bytes", first.len + second.len);
+	r = send_all(w, (struct span){&head, sizeof(head)}, e);
+	if (!r)
+		r = send_all(w, first, e);
+	return r ? r : send_all(w, second, e);
 }
 
 static int recv_all(
-    int fd, int timeout_ms, void *data, size_t len, bool may_end, struct err *e)
+    const struct wire *w, void *data, size_t len, bool may_end, struct err *e)
 {
 	char *p = data;
+	int r = 0;
 
-	for (size_t got = 0; got < len;) {
-		int r = wait_for_bytes(fd, timeout_ms, e);
-		ssize_t n;
+	for (size_t got = 0; !r && got < len;) {
+		ssize_t n = recv(w->fd, p + got, len - got, MSG_DONTWAIT);
 
-		if (r)
-			return r;
-		n = recv(fd, p + got, len - got, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "recv");
-		if (n == 0)
-			return may_end && got == 0
-				   ? err_set(e, ERR_NOT_FOUND, "closed")
-				   : err_set(e, ERR_IO, "closed in the middle");
-		got += (size_t)n;
+		if (n > 0)
+			got += (size_t)n;
+		else if (n < 0)
+			r = retry(w, POLLIN, "recv", e);
+		else
+			r = may_end && got == 0
+				? err_set(e, ERR_NOT_FOUND, "closed")
+				: err_set(e, ERR_IO, "closed in the middle");
 	}
-	return 0;
+	return r;
 }
 
 int wire_recv(
-    int fd, int timeout_ms, enum wire_type *type, struct buf *payload, struct err *e)
+    const struct wire *w, enum wire_type *type, struct buf *payload, struct err *e)
 {
 	struct head head;
-	int r = recv_all(fd, timeout_ms, &head, sizeof(head), true, e);
+	int r = recv_all(w, &head, sizeof(head), true, e);
 
 	if (r)
 		return r;
@@ -119,9 +130,8 @@ int wire_recv(
 		    e, ERR_IO, "a frame of type %u and %u bytes", head.type, head.len);
 	buf_clear(payload);
 	r = buf_reserve(payload, head.len, e);
-	if (r)
-		return r;
-	r = recv_all(fd, timeout_ms, payload->data, head.len, false, e);
+	if (!r)
+		r = recv_all(w, payload->data, head.len, false, e);
 	if (r)
 		return r;
 	payload->len = head.len;

@@ -9,25 +9,28 @@
 #include "base/buf.h"
 
 enum wire_type {
-	/* requests */
-	WIRE_DUMP = 1, /* -> ENTRIES..., HEAD, DONE */
-	WIRE_APPEND,   /* u64 expected size; then ENTRIES..., HEAD -> DONE, CONFLICT */
-	WIRE_HAS_MANIFEST, /* digest -> DONE, ABSENT */
-	WIRE_PUT_CHUNK, /* digest, u32 index, compressed text: no answer until WIRE_PUT_DONE */
-	WIRE_PUT_DONE,	   /* digest, u32 chunks -> DONE */
-	WIRE_GET_MANIFEST, /* digest -> CHUNK..., DONE, or ABSENT */
+	/* requests; every one is answered, so a transaction never outlives its request */
+	WIRE_DUMP = 1,	   /* -> HEAD, ENTRIES..., DONE */
+	WIRE_APPEND,	   /* the newest head as it was read ("": none yet); then
+			    * ENTRIES..., HEAD -> DONE, CONFLICT */
+	WIRE_PUT_CHUNKS,   /* digest, u32 first index, u32 number of all chunks (or
+			    * WIRE_MORE_CHUNKS), items of compressed text -> DONE */
+	WIRE_COUNT_CHUNKS, /* digest -> COUNT, ABSENT */
+	WIRE_GET_CHUNK,	   /* digest, u32 index -> CHUNK */
 	/* both ways */
 	WIRE_ENTRIES, /* items (wire_pack) of one entry each */
 	WIRE_HEAD,    /* u64 size, note text */
 	/* answers */
-	WIRE_CHUNK,
+	WIRE_COUNT, /* u32 */
+	WIRE_CHUNK, /* plain text, at least one byte */
 	WIRE_DONE,
 	WIRE_ABSENT,
 	WIRE_CONFLICT,
 	WIRE_ERROR, /* u32 error code as positive number, message */
 };
 
-#define WIRE_MAX_BYTES (2U << 20)
+#define WIRE_MAX_BYTES (8U << 20)
+#define WIRE_MORE_CHUNKS UINT32_MAX
 
 /*
  * Items in one payload, so that small ones do not cost a system call each: u32 length, bytes.
@@ -37,16 +40,28 @@ enum wire_type {
 MUSTUSE int wire_pack(struct buf *payload, const void *data, size_t len, struct err *e);
 bool wire_unpack(const char **rest, size_t *left, const char **data, size_t *len);
 
-/* Sends the two parts as one payload. ERR_IO if the other side is gone. */
-MUSTUSE int wire_send(int fd, enum wire_type type, const void *a, size_t a_len,
-    const void *b, size_t b_len, struct err *e);
+/* Borrowed bytes. */
+struct span {
+	const void *data;
+	size_t len;
+};
+#define NO_BYTES ((struct span){0})
+
+/* One end of the socket. */
+struct wire {
+	int fd;
+	int patience_s; /* how long the other side may do nothing at all; -1: for ever */
+};
+
+/* Sends the two parts as one payload. ERR_IO: the other side is gone, or stalled. */
+MUSTUSE int wire_send(const struct wire *w, enum wire_type type, struct span first,
+    struct span second, struct err *e);
 
 /*
- * Receives one frame into `payload` (replaced). Waits at most timeout_ms between bytes, for ever if
- * negative. ERR_NOT_FOUND: the other side closed between frames. ERR_IO: it closed within one, stalled,
- * or sent nonsense.
+ * Receives one frame into `payload` (replaced). ERR_NOT_FOUND: the other side closed between
+ * frames. ERR_IO: it closed within one, stalled, or sent nonsense.
  */
 MUSTUSE int wire_recv(
-    int fd, int timeout_ms, enum wire_type *type, struct buf *payload, struct err *e);
+    const struct wire *w, enum wire_type *type, struct buf *payload, struct err *e);
 
 #endif

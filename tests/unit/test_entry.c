@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_entry.c: one spelling per entry, and nothing else is accepted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ledger/entry.h"
+
+#define HEX32 "00112233445566778899aabbccddeeff"
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID2 "f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define SHA "sha256:" HEX64
+#define HEAD(op) "layerseal/v1 entry\nop " op "\ntime 1767225600\nstore " HEX32 "\n"
+
+static const char *const golden[] = {
+    HEAD(
+	"init") "graphroot /var/lib/containers/storage\nrunroot /run/containers/storage\n"
+		"driver overlay\nimagestore -\n",
+    HEAD("init") "graphroot /a\\x20b\nrunroot \\x2d\ndriver vfs\nimagestore /images\n"
+		 "additional /usr/lib/one\nadditional /usr/lib/two\n",
+    HEAD("seal-layer") "layer " HEX64 "\nparent -\ndiff-id " SHA
+		       "\ndiff-size 0\nrecord " SHA
+		       "\ncreated 2026-01-01T00:00:00Z\nlink -\ntar-split " SHA
+		       "\ntree " SHA
+		       "\nmanifest-bytes 1\nentries 18446744073709551615\nbytes 10\n"
+		       "statprint -\nreason -\n",
+    HEAD("seal-layer") "layer " HEX64 "\nparent " ID2 "\ndiff-id " SHA
+		       "\ndiff-size 4096\nrecord " SHA
+		       "\ncreated 2026-01-01T00:00:00Z\nlink ABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
+		       "tar-split " SHA "\ntree " SHA
+		       "\nmanifest-bytes 1\nentries 1\nbytes 1\n"
+		       "statprint " HEX32 "\nreason because\\x20\\xc3\\xa9\\x0a\\x5c\n",
+    HEAD("seal-image") "image " HEX64 "\nlayer -\nrecord " SHA "\nreason -\n",
+    HEAD("seal-image") "image " HEX64 "\nlayer " ID2 "\nrecord " SHA "\nfile a 1 " SHA
+		       "\nfile b 22 " SHA "\nfile ba 333 " SHA "\nreason why\n",
+    HEAD("seal-name") "name localhost/app:latest\nimage " HEX64 "\nreason -\n",
+    HEAD("retire") "object image\nid " HEX64 "\nreason gone\n",
+    HEAD("retire") "object layer\nid " HEX64 "\nreason -\n",
+    HEAD("remeasure") "layer " HEX64 "\ntree " SHA "\nstatprint " HEX32 "\n",
+};
+
+static char *format(const struct entry *en)
+{
+	struct buf out;
+	struct err e = {0};
+
+	buf_init(&out, ENTRY_MAX_BYTES);
+	if (entry_format(en, &out, &e))
+		fail_msg("%s", e.msg);
+	return buf_take(&out);
+}
+
+/* What parses is formatted again as the very bytes it was parsed from. */
+static bool parses(const char *bytes, size_t len)
+{
+	struct entry en;
+	struct err e = {0};
+	char *again;
+	int r = entry_parse(bytes, len, &en, &e);
+
+	if (r) {
+		assert_int_equal(r, ERR_LEDGER);
+		assert_int_equal(e.code, ERR_LEDGER);
+		assert_non_null(strstr(e.msg, "ledger entry"));
+		return false;
+	}
+	again = format(&en);
+	assert_int_equal(strlen(again), len);
+	assert_memory_equal(again, bytes, len);
+	free(again);
+	entry_release(&en);
+	return true;
+}
+
+static void refuses(const char *bytes, size_t len, const char *what)
+{
+	if (parses(bytes, len))
+		fail_msg("accepted (%s):\n%.*s", what, (int)len, bytes);
+}
+
+static void golden_entries_round_trip(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(golden); i++) {
+		if (!parses(golden[i], strlen(golden[i])))
+			fail_msg("refused:\n%s", golden[i]);
+	}
+}
+
+static void fields_arrive(void **state)
+{
+	struct entry en;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(entry_parse(golden[3], strlen(golden[3]), &en, &e), 0);
+	assert_int_equal(en.op, ENTRY_SEAL_LAYER);
+	assert_int_equal(en.time, 1767225600);
+	assert_int_equal(en.store.bytes[1], 0x11);
+	assert_string_equal(en.seal_layer.parent, ID2);
+	assert_int_equal(en.seal_layer.diff_size, 4096);
+	assert_string_equal(en.seal_layer.reason, "because \xc3\xa9\n\\");
+	assert_true(en.seal_layer.has_print);
+	assert_int_equal(en.seal_layer.print[15], 0xff);
+	entry_release(&en);
+	assert_int_equal(entry_parse(golden[1], strlen(golden[1]), &en, &e), 0);
+	assert_string_equal(en.init.graphroot, "/a b");
+	assert_string_equal(en.init.runroot, "-");
+	assert_int_equal(en.init.n_additional, 2);
+	assert_string_equal(en.init.additional[1], "/usr/lib/two");
+	entry_release(&en);
+	assert_int_equal(entry_parse(golden[5], strlen(golden[5]), &en, &e), 0);
+	assert_int_equal(en.seal_image.n_files, 3);
+	assert_string_equal(en.seal_image.files[2].name, "ba");
+	assert_int_equal(en.seal_image.files[2].size, 333);
+	entry_release(&en);
+	assert_string_equal(entry_op_name(ENTRY_REMEASURE), "remeasure");
+}
+
+/* ---- every line of every entry, treated badly ---- */
+
+struct line {
+	const char *start, *end; /* end: after the LF */
+};
+
+static size_t split(const char *text, struct line lines[static 32])
+{
+	size_t n = 0;
+
+	while (*text) {
+		const char *lf = strchr(text, '\n');
+
+		lines[n++] = (struct line){text, lf + 1};
+		text = lf + 1;
+	}
+	return n;
+}
+
+static bool repeats(struct line l)
+{
+	return strncmp(l.start, "additional ", 11) == 0 ||
+	       strncmp(l.start, "file ", 5) == 0;
+}
+
+/* prefix, middle and the rest of the entry from `tail` on. */
+static void refuses_with(const char *text, struct line at, const char *middle,
+    size_t middle_len, const char *tail, const char *what)
+{
+	char bytes[2 * ENTRY_MAX_BYTES];
+	size_t head = (size_t)(at.start - text), rest = strlen(tail);
+
+	memcpy(bytes, text, head);
+	memcpy(bytes + head, middle, middle_len);
+	memcpy(bytes + head + middle_len, tail, rest);
+	refuses(bytes, head + middle_len + rest, what);
+}
+
+static void lines_missing_repeated_or_moved(void **state)
+{
+	(void)state;
+	for (size_t g = 0; g < ARRAY_LEN(golden); g++) {
+		struct line l[32];
+		size_t n = split(golden[g], l);
+
+		for (size_t i = 0; i < n; i++) {
+			char twice[1024];
+			size_t len = (size_t)(l[i].end - l[i].start);
+
+			if (!repeats(l[i]))
+				refuses_with(golden[g], l[i], "", 0, l[i].end, "missing");
+			memcpy(twice, l[i].start, len);
+			memcpy(twice + len, l[i].start, len);
+			if (strncmp(l[i].start, "additional ", 11) != 0)
+				refuses_with(golden[g], l[i], twice, 2 * len, l[i].end,
+				    "repeated");
+			refuses_with(golden[g], l[i], "x y\n", 4, l[i].start, "added");
+			refuses_with(golden[g], l[i], "\n", 1, l[i].start, "empty line");
+			if (i + 1 < n && !(repeats(l[i]) && g == 1)) {
+				size_t next = (size_t)(l[i + 1].end - l[i + 1].start);
+
+				memcpy(twice, l[i + 1].start, next);
+				memcpy(twice + next, l[i].start, len);
+				refuses_with(golden[g], l[i], twice, len + next,
+				    l[i + 1].end, "moved");
+			}
+		}
+	}
+}
+
+static void lines_spelled_otherwise(void **state)
+{
+	static const struct {
+		const char *instead_of_lf;
+		const char *what;
+	} ends[] = {{"\r\n", "CR"}, {" \n", "space at the end"}, {"\t\n", "tab"},
+	    {"\n\n", "empty line"}, {"\\\n", "backslash"}, {"\xc3\xa9\n", "not ASCII"},
+	    {"\x7f\n", "DEL"}, {"", "no line feed"}};
+
+	(void)state;
+	for (size_t g = 0; g < ARRAY_LEN(golden); g++) {
+		struct line l[32];
+		size_t n = split(golden[g], l);
+
+		for (size_t i = 0; i < n; i++) {
+			struct line lf = {l[i].end - 1, l[i].end};
+			struct line key = {l[i].start, l[i].start};
+			const char *space = strchr(l[i].start, ' ');
+			struct line value = {space + 1, space + 1};
+
+			for (size_t k = 0; k < ARRAY_LEN(ends); k++)
+				refuses_with(golden[g], lf, ends[k].instead_of_lf,
+				    strlen(ends[k].instead_of_lf), lf.end, ends[k].what);
+			refuses_with(golden[g], lf, "\0\n", 2, lf.end, "NUL");
+			refuses_with(golden[g], key, " ", 1, key.end, "space first");
+			refuses_with(golden[g], key, "X", 1, key.end, "other key");
+			refuses_with(golden[g], value, " ", 1, value.end, "two spaces");
+			refuses_with(golden[g], value, "", 0, lf.start, "no value");
+		}
+	}
+}
+
+static void hex_and_numbers_have_one_spelling(void **state)
+{
+	(void)state;
+	for (size_t g = 0; g < ARRAY_LEN(golden); g++) {
+		for (const char *p = golden[g]; *p; p++) {
+			struct line at = {p, p + 1};
+			char upper = (char)(*p - 'a' + 'A');
+			const char *key = p;
+
+			/* The long runs of digits are ids, digests and prints. */
+			if (strncmp(p, "abcdef", 6) == 0 || strncmp(p, "aabbcc", 6) == 0)
+				refuses_with(
+				    golden[g], at, &upper, 1, p + 1, "upper case");
+			while (key > golden[g] && key[-1] != '\n')
+				key--;
+			if (p[0] == ' ' && (strncmp(key, "time", 4) == 0 ||
+					       strstr(key, "-size ") == p - 5 ||
+					       strncmp(key, "bytes", 5) == 0)) {
+				refuses_with(
+				    golden[g], at, " 0", 2, p + 1, "leading zero");
+				refuses_with(golden[g], at, " +", 2, p + 1, "plus");
+				refuses_with(golden[g], at, " -", 2, p + 1, "minus");
+			}
+		}
+	}
+}
+
+/* Any change of any byte is refused, or is another entry with its own one spelling. */
+static void no_byte_is_ignored(void **state)
+{
+	static const char replacements[] = "\0\n\r -0a/Zz\\~\x80";
+	size_t other_entries = 0;
+
+	(void)state;
+	for (size_t g = 0; g < ARRAY_LEN(golden); g++) {
+		size_t len = strlen(golden[g]);
+		char bytes[ENTRY_MAX_BYTES];
+
+		memcpy(bytes, golden[g], len);
+		for (size_t i = 0; i < len; i++) {
+			for (size_t k = 0; k < sizeof(replacements) - 1; k++) {
+				bytes[i] = replacements[k];
+				other_entries += parses(bytes, len);
+			}
+			bytes[i] = golden[g][i];
+		}
+		/* Additional stores, which any number of lines name, end an entry. */
+		for (size_t cut = 0; cut < len; cut++) {
+			if (strncmp(golden[g] + cut, "additional ", 11) != 0)
+				refuses(golden[g], cut, "cut off");
+		}
+	}
+	assert_true(other_entries > 100); /* "a" for "0" in a digest */
+}
+
+static void numbers_end_at_64_bits(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s",
+	    HEAD("seal-image") "image " HEX64 "\nlayer -\nrecord " SHA
+			       "\nfile a 18446744073709551615 " SHA "\nreason -\n");
+	assert_true(parses(text, strlen(text)));
+	strstr(text, "551615")[5] = '6';
+	refuses(text, strlen(text), "2^64");
+	snprintf(text, sizeof(text),
+	    "layerseal/v1 entry\nop retire\ntime 9223372036854775807\nstore " HEX32
+	    "\nobject layer\nid " HEX64 "\nreason -\n");
+	assert_true(parses(text, strlen(text)));
+	strstr(text, "775807")[5] = '8';
+	refuses(text, strlen(text), "a time of 2^63");
+}
+
+static void tokens_hold_no_nul(void **state)
+{
+	static const char text[] =
+	    HEAD("seal-name") "name a\\x00b\nimage " HEX64 "\nreason -\n";
+	static const char none[] =
+	    HEAD("seal-name") "name -\nimage " HEX64 "\nreason -\n";
+
+	(void)state;
+	refuses(text, strlen(text), "NUL in a name");
+	refuses(none, strlen(none), "empty name");
+}
+
+/* ---- sizes ---- */
+
+static struct entry name_of(size_t len)
+{
+	struct entry en = {.op = ENTRY_SEAL_NAME};
+
+	en.seal_name.name = xmalloc(len + 1);
+	memset(en.seal_name.name, 'n', len);
+	en.seal_name.name[len] = '\0';
+	memcpy(en.seal_name.image, HEX64, sizeof(en.seal_name.image));
+	return en;
+}
+
+static void entries_end_at_4096_bytes(void **state)
+{
+	struct entry en = name_of(1);
+	char *text = format(&en);
+	size_t fits = ENTRY_MAX_BYTES - strlen(text) + 1;
+	char longer[ENTRY_MAX_BYTES + 2];
+	struct buf out;
+	struct err e;
+
+	(void)state;
+	free(text);
+	entry_release(&en);
+	en = name_of(fits);
+	text = format(&en);
+	assert_int_equal(strlen(text), ENTRY_MAX_BYTES);
+	assert_true(parses(text, ENTRY_MAX_BYTES));
+	snprintf(longer, sizeof(longer), "%.70sx%s", text, text + 70);
+	free(text);
+	entry_release(&en);
+	en = name_of(fits + 1);
+	buf_init(&out, 2 * ENTRY_MAX_BYTES);
+	assert_int_equal(entry_format(&en, &out, &e), ERR_REFUSED);
+	assert_int_equal(out.len, 0);
+	entry_release(&en);
+	refuses(longer, ENTRY_MAX_BYTES + 1, "4097 bytes");
+}
+
+/* ---- what must not be signed ---- */
+
+static void formats_nothing_unreadable(void **state)
+{
+	char empty[] = "", b[] = "b", a[] = "a";
+	struct entry_file files[2] = {{.name = b}, {.name = a}};
+	struct entry bad[7] = {
+	    {.op = ENTRY_RETIRE}, /* no id */
+	    {.op = ENTRY_SEAL_NAME, .seal_name = {.image = HEX64}},
+	    {.op = ENTRY_SEAL_NAME, .seal_name = {.name = empty, .image = HEX64}},
+	    {.op = ENTRY_RETIRE, .time = -1, .retire.id = HEX64},
+	    {.op = ENTRY_RETIRE, .retire.id = "0123"},
+	    {.op = ENTRY_RETIRE, .retire.id = "../../0123456789abcdef"},
+	    {.op = ENTRY_SEAL_IMAGE,
+		.seal_image = {.image = HEX64, .files = files, .n_files = 2}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct err e = {0};
+		struct buf out;
+
+		buf_init(&out, ENTRY_MAX_BYTES);
+		assert_int_equal(entry_format(&bad[i], &out, &e), ERR_INTERNAL);
+		assert_int_equal(out.len, 0);
+		buf_release(&out);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(golden_entries_round_trip),
+	    cmocka_unit_test(fields_arrive),
+	    cmocka_unit_test(lines_missing_repeated_or_moved),
+	    cmocka_unit_test(lines_spelled_otherwise),
+	    cmocka_unit_test(hex_and_numbers_have_one_spelling),
+	    cmocka_unit_test(no_byte_is_ignored),
+	    cmocka_unit_test(numbers_end_at_64_bits),
+	    cmocka_unit_test(tokens_hold_no_nul),
+	    cmocka_unit_test(entries_end_at_4096_bytes),
+	    cmocka_unit_test(formats_nothing_unreadable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
