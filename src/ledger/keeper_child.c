@@ -80,6 +80,11 @@ int db_reply_result(struct db *db, int rc)
 	if (rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == MDB_MAP_FULL)
 		return reply_text(
 		    db, ERR_IO, "ledger: no space left for it; nothing was written");
+	/* LMDB says EIO where the last piece that fitted was shorter than it wanted. */
+	if (rc == EIO)
+		return reply_text(db, ERR_IO,
+		    "ledger: input/output error, or no space left for it; nothing was "
+		    "written");
 	if (rc > 0) {
 		snprintf(text, sizeof(text), "ledger: %s", mdb_strerror(rc));
 		return reply_text(db, ERR_IO, text);
@@ -527,11 +532,10 @@ static void confine(void)
 	const struct rlimit space = {ADDRESS_SPACE_MAX, ADDRESS_SPACE_MAX};
 
 	(void)!setrlimit(RLIMIT_AS, &space);
+#endif
+	/* To die of damage, and not to run on in whatever the parent does about a crash. */
 	for (size_t i = 0; i < ARRAY_LEN(fatal); i++)
 		signal(fatal[i], SIG_DFL);
-#else
-	(void)fatal;
-#endif
 	/* What ends the parent, ^C among it, ends the keeper with it: never in the middle of a commit.
 	 * A file size limit is an error of the write. */
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)

@@ -374,7 +374,7 @@ static int adopt(struct ledger *l, struct addition *a, struct err *e)
 
 int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struct err *e)
 {
-	CLEANUP(addition_release) struct addition a = {.n = n, .tree = l->tree};
+	CLEANUP(addition_release) struct addition a = {.tree = l->tree};
 	int r;
 
 	buf_init(&a.note, NOTE_MAX_BYTES);
@@ -385,6 +385,7 @@ int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struc
 	if (n == 0)
 		return 0;
 	a.records = xcalloc(n, sizeof(*a.records));
+	a.n = n;
 	r = format(&a, entries, e);
 	if (!r)
 		r = rehearse(l, &a, e);

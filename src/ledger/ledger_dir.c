@@ -125,6 +125,15 @@ static int clear(int fd, const char *dir, struct err *e)
 	return 0;
 }
 
+/* In one step, unlike fs_create(): whatever else is in the directory, the mark is there too. */
+static int mark_unfinished(int dirfd, const char *dir, struct err *e)
+{
+	CLEANUP_FD int fd = openat(dirfd, LEDGER_FILE_UNFINISHED,
+	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd < 0 || fsync(dirfd) ? err_sys(e, "ledger %s", dir) : 0;
+}
+
 int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
@@ -139,7 +148,7 @@ int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e)
 	if (!r)
 		r = clear(fd, dir, e);
 	if (!r)
-		r = fs_replace(fd, LEDGER_FILE_UNFINISHED, "", 0, 0600, e);
+		r = mark_unfinished(fd, dir, e);
 	if (!r)
 		*out_fd = take_fd(&fd);
 	return r;
