@@ -257,6 +257,7 @@ static int advance(struct lines *in, struct err *e)
 	const char *lf = in->next == in->end
 			     ? NULL
 			     : memchr(in->next, '\n', (size_t)(in->end - in->next));
+	bool printable = true;
 	size_t len;
 	char *space;
 
@@ -267,10 +268,10 @@ static int advance(struct lines *in, struct err *e)
 	memcpy(in->line, in->next, len);
 	in->line[len] = '\0';
 	in->next = lf + 1;
-	for (size_t i = 0; i < len; i++) {
-		if (in->line[i] < 0x20 || in->line[i] > 0x7e)
-			return broken(e, in, "a byte that is not printable ASCII");
-	}
+	for (size_t i = 0; i < len; i++)
+		printable &= in->line[i] >= 0x20 && in->line[i] <= 0x7e;
+	if (!printable)
+		return broken(e, in, "a byte that is not printable ASCII");
 	space = strchr(in->line, ' ');
 	if (!space)
 		return broken(e, in, "no space between key and value");

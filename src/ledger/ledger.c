@@ -322,16 +322,14 @@ static int format(struct addition *a, const struct entry *entries, struct err *e
 }
 
 /*
- * Nothing may become part of a ledger that readers would reject. A second state tells, because the
- * first one must not change if the append fails; replaying is cheap beside signing and fsync.
+ * Nothing may become part of a ledger that readers would reject; and if the append fails, what the
+ * ledger says must not have changed.
  */
 static int rehearse(const struct ledger *l, const struct addition *a, struct err *e)
 {
-	struct state *s = state_new();
+	struct state *s = state_new_over(l->state);
 	int r = 0;
 
-	for (size_t i = 0; !r && i < l->n_records; i++)
-		r = state_apply(s, l->records[i].entry, i, e);
 	for (size_t i = 0; !r && i < a->n; i++)
 		r = state_apply(s, a->records[i].entry, l->n_records + i, e);
 	state_free(s);

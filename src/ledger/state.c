@@ -22,8 +22,12 @@ struct name {
 	size_t seq;
 };
 
-/* Everything in arrays of pointers: what was handed out stays where it is. */
+/*
+ * Everything in arrays of pointers: what was handed out stays where it is. A state over another one
+ * holds only what differs: an object of the base is copied when it is first looked for.
+ */
 struct state {
+	const struct state *base; /* NULL: none */
 	const struct entry **stores;
 	size_t n_stores;
 	struct layer **layers;
@@ -35,9 +39,29 @@ struct state {
 	struct table layer_by_id, image_by_id, name_by_text;
 };
 
+/* Room for one more pointer: the arrays double. */
+#define GROW(array, n)                                                                   \
+	do {                                                                             \
+		if (((n) & ((n)-1)) == 0)                                                \
+			(array) =                                                        \
+			    xreallocarray((array), (n) ? 2 * (n) : 1, sizeof(*(array))); \
+	} while (0)
+
 struct state *state_new(void)
 {
 	return xcalloc(1, sizeof(struct state));
+}
+
+struct state *state_new_over(const struct state *base)
+{
+	struct state *s = state_new();
+
+	s->base = base;
+	for (size_t i = 0; i < base->n_stores; i++) {
+		GROW(s->stores, s->n_stores);
+		s->stores[s->n_stores++] = base->stores[i];
+	}
+	return s;
 }
 
 void state_free(struct state *s)
@@ -65,14 +89,6 @@ static bool same_store(const struct store_id *a, const struct store_id *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* Room for one more pointer: the arrays double. */
-#define GROW(array, n)                                                                   \
-	do {                                                                             \
-		if (((n) & ((n)-1)) == 0)                                                \
-			(array) =                                                        \
-			    xreallocarray((array), (n) ? 2 * (n) : 1, sizeof(*(array))); \
-	} while (0)
-
 static int refused(struct err *e, const char *what, const char *rule)
 {
 	return err_set(e, ERR_REFUSED, "%s: %s", what, rule);
@@ -96,18 +112,65 @@ static int apply_init(struct state *s, const struct entry *en, struct err *e)
 	return 0;
 }
 
+static struct layer *add_layer(
+    struct state *s, const struct store_id *store, const char *id)
+{
+	struct layer *l = xcalloc(1, sizeof(*l));
+
+	GROW(s->layers, s->n_layers);
+	s->layers[s->n_layers++] = l;
+	l->store = store;
+	table_put(&s->layer_by_id, store, id, l);
+	return l;
+}
+
+static struct image *add_image(
+    struct state *s, const struct store_id *store, const char *id)
+{
+	struct image *i = xcalloc(1, sizeof(*i));
+
+	GROW(s->images, s->n_images);
+	s->images[s->n_images++] = i;
+	i->store = store;
+	table_put(&s->image_by_id, store, id, i);
+	return i;
+}
+
+static struct layer *find_layer(
+    struct state *s, const struct store_id *store, const char *id)
+{
+	struct layer *l = table_get(&s->layer_by_id, store, id);
+	const struct layer *of_base =
+	    l || !s->base ? NULL : table_get(&s->base->layer_by_id, store, id);
+
+	if (of_base) {
+		l = add_layer(s, of_base->store, of_base->public.seal->layer);
+		*l = *of_base;
+	}
+	return l;
+}
+
+static struct image *find_image(
+    struct state *s, const struct store_id *store, const char *id)
+{
+	struct image *i = table_get(&s->image_by_id, store, id);
+	const struct image *of_base =
+	    i || !s->base ? NULL : table_get(&s->base->image_by_id, store, id);
+
+	if (of_base) {
+		i = add_image(s, of_base->store, of_base->public.seal->image);
+		*i = *of_base;
+	}
+	return i;
+}
+
 static void apply_seal_layer(struct state *s, const struct entry *en, size_t seq)
 {
 	const struct entry_seal_layer *seal = &en->seal_layer;
-	struct layer *l = table_get(&s->layer_by_id, &en->store, seal->layer);
+	struct layer *l = find_layer(s, &en->store, seal->layer);
 
-	if (!l) {
-		l = xcalloc(1, sizeof(*l));
-		GROW(s->layers, s->n_layers);
-		s->layers[s->n_layers++] = l;
-		l->store = &en->store;
-		table_put(&s->layer_by_id, &en->store, seal->layer, l);
-	}
+	if (!l)
+		l = add_layer(s, &en->store, seal->layer);
 	l->public = (struct sealed_layer){
 	    .seal = seal,
 	    .seq = seq,
@@ -118,31 +181,26 @@ static void apply_seal_layer(struct state *s, const struct entry *en, size_t seq
 
 static void apply_seal_image(struct state *s, const struct entry *en, size_t seq)
 {
-	struct image *i = table_get(&s->image_by_id, &en->store, en->seal_image.image);
+	const struct entry_seal_image *seal = &en->seal_image;
+	struct image *i = find_image(s, &en->store, seal->image);
 
-	if (!i) {
-		i = xcalloc(1, sizeof(*i));
-		GROW(s->images, s->n_images);
-		s->images[s->n_images++] = i;
-		i->store = &en->store;
-		table_put(&s->image_by_id, &en->store, en->seal_image.image, i);
-	}
-	i->public =
-	    (struct sealed_image){.seal = &en->seal_image, .seq = seq, .time = en->time};
+	if (!i)
+		i = add_image(s, &en->store, seal->image);
+	i->public = (struct sealed_image){.seal = seal, .seq = seq, .time = en->time};
 }
 
 static struct layer *live_layer(
-    const struct state *s, const struct store_id *store, const char *id)
+    struct state *s, const struct store_id *store, const char *id)
 {
-	struct layer *l = table_get(&s->layer_by_id, store, id);
+	struct layer *l = find_layer(s, store, id);
 
 	return l && !l->public.retired ? l : NULL;
 }
 
 static struct image *live_image(
-    const struct state *s, const struct store_id *store, const char *id)
+    struct state *s, const struct store_id *store, const char *id)
 {
-	struct image *i = table_get(&s->image_by_id, store, id);
+	struct image *i = find_image(s, store, id);
 
 	return i && !i->public.retired ? i : NULL;
 }
@@ -268,9 +326,12 @@ const char *state_name(
     const struct state *s, const struct store_id *store, const char *name)
 {
 	const struct name *n = table_get(&s->name_by_text, store, name);
-	const struct image *i = n ? live_image(s, store, n->seal->seal_name.image) : NULL;
+	const struct image *i =
+	    n ? table_get(&s->image_by_id, store, n->seal->seal_name.image) : NULL;
 
-	return i && n->seq >= i->names_from ? n->seal->seal_name.image : "";
+	return i && !i->public.retired && n->seq >= i->names_from
+		   ? n->seal->seal_name.image
+		   : "";
 }
 
 static int by_layer_id(const void *a, const void *b)

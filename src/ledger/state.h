@@ -15,6 +15,8 @@
 struct state;
 
 struct state *state_new(void);
+/* To try what entries would do to `base`, which it leaves alone and must not outlive. */
+struct state *state_new_over(const struct state *base);
 void state_free(struct state *s);
 
 /* ERR_REFUSED: contradicts the entries before it. `en` stays in place as long as the state. */

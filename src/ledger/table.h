@@ -9,6 +9,7 @@
 #include "ledger/entry.h"
 
 struct table_slot {
+	uint64_t hash;
 	const struct store_id *store;
 	const char *text;
 	void *value; /* NULL: free slot */

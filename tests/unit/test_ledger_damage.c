@@ -149,13 +149,13 @@ static void damage_anywhere(void **state)
 {
 	struct original *o = *state;
 
-	flips_are_noticed_or_harmless(o, o->len, rounds(150));
+	flips_are_noticed_or_harmless(o, o->len, rounds(100));
 }
 
 /* Where LMDB crashes: the two meta pages, and the headers of all others. */
 static void damage_in_the_meta_pages(void **state)
 {
-	flips_are_noticed_or_harmless(*state, 200, rounds(100));
+	flips_are_noticed_or_harmless(*state, 200, rounds(60));
 }
 
 static void damage_in_page_headers(void **state)
@@ -163,7 +163,7 @@ static void damage_in_page_headers(void **state)
 	struct original *o = *state;
 	size_t pages = o->len / 4096;
 
-	for (unsigned i = 0; i < rounds(100); i++) {
+	for (unsigned i = 0; i < rounds(60); i++) {
 		int fd = open(path_of("data.mdb"), O_WRONLY | O_CLOEXEC);
 		char bytes[2];
 		off_t at =
@@ -183,7 +183,7 @@ static void a_file_that_ends_early(void **state)
 {
 	struct original *o = *state;
 
-	for (unsigned i = 0; i < rounds(40); i++) {
+	for (unsigned i = 0; i < rounds(24); i++) {
 		size_t len = i % 2 ? random_below((unsigned)o->len)
 				   : 4096 * random_below((unsigned)(o->len / 4096));
 
