@@ -86,16 +86,18 @@ by_owner() {
 	fi
 }
 
-# on_store PROGRAM ARGUMENT...: with the options of the store, or those of the file $STORAGE_CONF if a
-# case sets that (--root would drop what it says). A command that hangs ends with status 124.
+# on_store PROGRAM ARGUMENT...: with the options of the store; or, if a case sets STORAGE_CONF, with none:
+# then that file says where the store is ("default": no file does). Of a user it is the file in the
+# home: rootless podman takes no graphroot from CONTAINERS_STORAGE_CONF. A command that hangs ends
+# with status 124.
 on_store() {
 	program=$1
 	shift
-	if [ -n "${STORAGE_CONF-}" ]; then
-		by_owner env CONTAINERS_STORAGE_CONF="$STORAGE_CONF" timeout 120 "$program" "$@"
-	else
-		by_owner timeout 120 "$program" --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
-	fi
+	case ${STORAGE_CONF-}:${ROOTLESS-} in
+	:*) by_owner timeout 120 "$program" --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@" ;;
+	default:* | *:yes) by_owner timeout 120 "$program" "$@" ;;
+	*) by_owner env CONTAINERS_STORAGE_CONF="$STORAGE_CONF" timeout 120 "$program" "$@" ;;
+	esac
 }
 
 podman() { on_store podman "$@"; }

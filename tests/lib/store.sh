@@ -131,7 +131,7 @@ more_podman() {
 	by_owner podman --root "$WORK/more/g" --runroot "$WORK/more/r" --storage-driver "$DRIVER" "$@"
 }
 
-store_more_clear() { rm -rf "$WORK/more" "$WORK/split"; }
+store_more_clear() { rm -rf "$WORK/more" "$WORK/split" "$WORK/home/.config/containers"; }
 
 # The images in a store of their own, apart from the containers (podman 5): podman 5.4 keeps their
 # records and tar-splits in the graph root all the same. After store_kept, in before_seal.
@@ -144,6 +144,10 @@ store_split() {
 
 storage_conf() {
 	STORAGE_CONF=$WORK/storage.conf
+	if [ -n "${ROOTLESS-}" ]; then
+		STORAGE_CONF=$WORK/home/.config/containers/storage.conf
+		mkdir -p "${STORAGE_CONF%/*}"
+	fi
 	cat >"$STORAGE_CONF" <<-END
 		[storage]
 		driver = "$DRIVER"
@@ -151,6 +155,7 @@ storage_conf() {
 		runroot = "$R"
 		$1
 	END
+	[ -z "${ROOTLESS-}" ] || give -R "$WORK/home/.config"
 }
 
 image_id() { podman image inspect --format '{{.Id}}' "$1"; }
