@@ -58,6 +58,8 @@
 	X(DIFF_ID, "diff-id", "the recomputed diff-id is not the recorded one")          \
 	X(LAYER_ID, "layer-id", "the layer id is not the chain id of its diff-ids")      \
 	X(TAR_SPLIT, "tar-split", "the tar-split file is missing, malformed or changed") \
+	X(LAYER_DATA, "layer-data",                                                      \
+	    "a file kept beside a layer is missing or was changed")                      \
 	X(TAR_HEADER, "tar-header", "the tree is not what the tar headers describe")     \
 	/* images */                                                                     \
 	X(IMAGE_UNSEALED, "image-unsealed", "an image that was never sealed")            \

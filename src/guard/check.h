@@ -10,7 +10,7 @@
 
 #include "guard/guard.h"
 #include "store/identity.h"
-#include "store/image.h"
+#include "store/layer_data.h"
 
 /* The record, short name and parent of a sealed layer. */
 void check_layer_record(const struct entry_seal_layer *seal, const struct store_layer *l,
@@ -19,6 +19,10 @@ void check_layer_record(const struct entry_seal_layer *seal, const struct store_
 /* The tar-split stream of a sealed layer. ERR_IO only if the system fails. */
 MUSTUSE int check_tar_split(const struct guard *g, const struct entry_seal_layer *seal,
     const struct store_layer *l, struct findings *findings, struct err *e);
+
+/* The big data of a sealed layer. What cannot be read is a finding. */
+void check_layer_data(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, struct findings *findings);
 
 /*
  * Measures the tree of a sealed layer and compares it with what was sealed; what differs is found by
@@ -50,10 +54,10 @@ MUSTUSE int check_settle(const struct guard *g, const struct store_layer *l,
 bool check_before(const struct timespec *a, const struct timespec *b);
 
 /*
- * The statprint that a seal records: of the tree (`print`, updated) and of the tar-split file, whose
- * change time is returned.
+ * The statprint that a seal records: of the tree (`print`, updated), of the tar-split file and of big
+ * data; *ctime is the newest change time of those files.
  */
-MUSTUSE int check_print_add_tar_split(const struct guard *g, const struct store_layer *l,
+MUSTUSE int check_print_add_files(const struct guard *g, const struct store_layer *l,
     struct statprint *print, struct timespec *ctime, struct err *e);
 
 #endif

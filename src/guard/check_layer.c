@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "guard/check.h"
+#include "store/place.h"
 #include "tree/compare.h"
 
 static const char *or_none(const char *s)
@@ -73,6 +74,38 @@ int check_tar_split(const struct guard *g, const struct entry_seal_layer *seal,
 		finding_found(f, "%s", found);
 	}
 	return 0;
+}
+
+static void add_data_finding(const struct store_layer *l, const char *name,
+    const char *found, struct findings *findings)
+{
+	struct finding *f = findings_add(
+	    findings, FINDING_LAYER_DATA, (struct place){.layer = l->id, .path = name});
+
+	finding_expected(f, "the bytes that were sealed");
+	finding_found(f, "%s", found);
+}
+
+void check_layer_data(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, struct findings *findings)
+{
+	CLEANUP_LAYER_DATA struct layer_data now = {0};
+	struct err why;
+
+	if (layer_data_read(g->store, l, &now, &why)) {
+		add_data_finding(l, NULL, why.msg, findings);
+		return;
+	}
+	/* Which items there are is bound by the record. */
+	for (size_t i = 0; i < now.n_files; i++) {
+		const struct image_file *f = &now.files[i];
+		const struct entry_file *sealed =
+		    i < seal->n_files ? &seal->files[i] : NULL;
+
+		if (!sealed || strcmp(sealed->name, f->name) != 0 ||
+		    sealed->size != f->size || !digest_equal(&sealed->sha256, &f->sha256))
+			add_data_finding(l, f->name, "other bytes", findings);
+	}
 }
 
 void check_add_failure(
@@ -161,8 +194,10 @@ int check_settle(const struct guard *g, const struct store_layer *l,
 {
 	if (clock_gettime(CLOCK_REALTIME_COARSE, moment))
 		return err_sys(e, "clock_gettime");
-	if (syncfs(g->store->places[l->place].driver_fd))
-		return err_sys(e, "syncfs of %s", g->store->places[l->place].path);
+	if (syncfs(guard_tree_dir(g, l)))
+		return err_sys(e, "syncfs of the tree of layer %.12s", l->id);
+	if (syncfs(g->store->places[place_of_data(g->store, l)].layers_fd))
+		return err_sys(e, "syncfs of the files of layer %.12s", l->id);
 	return 0;
 }
 
@@ -171,12 +206,34 @@ bool check_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-int check_print_add_tar_split(const struct guard *g, const struct store_layer *l,
+static int print_add_file(const struct guard *g, const struct store_layer *l,
+    const char *path, struct statprint *print, struct timespec *newest, struct err *e)
+{
+	struct timespec ctime;
+	int r = statprint_add_file(g->store->places[place_of_data(g->store, l)].layers_fd,
+	    path, ledger_statprint_key(g->ledger), print, &ctime, e);
+
+	if (!r && check_before(newest, &ctime))
+		*newest = ctime;
+	return r;
+}
+
+int check_print_add_files(const struct guard *g, const struct store_layer *l,
     struct statprint *print, struct timespec *ctime, struct err *e)
 {
 	char name[ID_LEN + sizeof(".tar-split.gz")];
+	int r;
 
+	*ctime = (struct timespec){0};
 	snprintf(name, sizeof(name), "%s.tar-split.gz", l->id);
-	return statprint_add_file(g->store->places[l->place].layers_fd, name,
-	    ledger_statprint_key(g->ledger), print, ctime, e);
+	r = print_add_file(g, l, name, print, ctime, e);
+	for (size_t i = 0; !r && i < l->n_big_data; i++) {
+		CLEANUP_BUF struct buf path;
+
+		buf_init(&path, LAYER_DATA_PATH_MAX);
+		r = layer_data_path(l, l->big_data[i], &path, e);
+		if (!r)
+			r = print_add_file(g, l, path.data, print, ctime, e);
+	}
+	return r;
 }

@@ -58,6 +58,9 @@ void scope_release(struct scope *s);
 /* Index of a layer id in records.layers, or SIZE_MAX. */
 size_t survey_layer_index(const struct survey *s, const char *id);
 
+/* The driver's directory that has the tree of a layer; borrowed. */
+int guard_tree_dir(const struct guard *g, const struct store_layer *l);
+
 /* Opens the tree of a layer. */
 MUSTUSE int guard_open_tree(
     const struct guard *g, const struct store_layer *l, int *out_fd, struct err *e);

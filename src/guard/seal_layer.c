@@ -10,7 +10,8 @@
 struct measurement {
 	struct tree_result tree;
 	struct identity_result identity;
-	struct statprint print; /* of tree and tar-split, now */
+	struct layer_data data;
+	struct statprint print; /* of tree and files, now */
 	bool recordable;	/* the print may be trusted later */
 };
 
@@ -33,8 +34,7 @@ static int print_now(struct sealing *s, const struct store_layer *l,
     struct statprint *print, struct timespec *ctime, struct err *e)
 {
 	char path[STORE_TREE_PATH_MAX];
-	struct statprint_job job = {
-	    .base_fd = s->g->store->places[l->place].driver_fd, .path = path};
+	struct statprint_job job = {.base_fd = guard_tree_dir(s->g, l), .path = path};
 
 	store_tree_path(s->g->store, l->id, path);
 	statprint_run(&job, 1, ledger_statprint_key(s->g->ledger), s->g->threads, NULL);
@@ -43,7 +43,7 @@ static int print_now(struct sealing *s, const struct store_layer *l,
 		return job.rc;
 	}
 	*print = job.print;
-	return check_print_add_tar_split(s->g, l, print, ctime, e);
+	return check_print_add_files(s->g, l, print, ctime, e);
 }
 
 static bool is_vfs(const struct sealing *s)
@@ -154,6 +154,9 @@ static int measure_once(struct sealing *s, const struct store_layer *l,
 		r = identify(s, l, tree_fd, identity, m, e);
 	if (!r)
 		r = measure_tree(s, l, tree_fd, identity, m, e);
+	layer_data_release(&m->data);
+	if (!r)
+		r = layer_data_read(s->g->store, l, &m->data, e);
 	if (!r)
 		r = print_now(s, l, &m->print, &ctime, e);
 	*torn = r || !statprint_equal(&before, &m->print);
@@ -229,6 +232,13 @@ static void add_entry(struct sealing *s, size_t index, const struct measurement 
 	seal->manifest_bytes = m->tree.manifest_bytes;
 	seal->entries = m->tree.entries;
 	seal->bytes = m->tree.bytes;
+	seal->files = xcalloc(m->data.n_files, sizeof(*seal->files));
+	for (; seal->n_files < m->data.n_files; seal->n_files++) {
+		const struct image_file *f = &m->data.files[seal->n_files];
+
+		seal->files[seal->n_files] =
+		    (struct entry_file){xstrdup(f->name), f->size, f->sha256};
+	}
 	seal->has_print = m->recordable;
 	memcpy(seal->print, m->print.bytes, sizeof(seal->print));
 	s->out->layers++;
@@ -242,7 +252,24 @@ static void refuse(struct sealing *s, size_t index)
 	s->out->refused++;
 }
 
-/* Measures a layer that is not sealed as it is, and seals it if nothing speaks against it. */
+/* What was measured is sealed if nothing speaks against it, or if a change is accepted. */
+static void decide(struct sealing *s, size_t index, bool accepted, size_t mark,
+    const struct measurement *m)
+{
+	check_identity(s, &s->survey.records.layers[index], m);
+	if (sealing_mark(s) != mark && !accepted) {
+		refuse(s, index);
+		return;
+	}
+	sealing_forget(s, mark);
+	add_entry(s, index, m);
+	if (accepted)
+		s->batch[s->n_batch - 1].seal_layer.reason =
+		    xstrdup(s->opt->accept_reason);
+	s->layer[index] = STANDING_SEALED;
+}
+
+/* Measures a layer that is not sealed as it is. */
 static int seal_fresh(struct sealing *s, size_t index, bool accepted, struct err *e)
 {
 	const struct store_layer *l = &s->survey.records.layers[index];
@@ -251,27 +278,17 @@ static int seal_fresh(struct sealing *s, size_t index, bool accepted, struct err
 	struct err why;
 	int r = measure(s, l, &m, &why);
 
-	if (r == ERR_IO || r == ERR_CHANGED || r == ERR_NOT_FOUND) {
+	if (!r) {
+		decide(s, index, accepted, mark, &m);
+	} else if (r == ERR_LEDGER || r == ERR_INTERNAL || r == ERR_CONFLICT) {
+		*e = why;
+	} else {
 		check_add_failure(l, &why, &s->out->findings);
 		refuse(s, index);
-		return 0;
+		r = 0;
 	}
-	if (r) {
-		*e = why;
-		return r;
-	}
-	check_identity(s, l, &m);
-	if (sealing_mark(s) != mark && !accepted) {
-		refuse(s, index);
-		return 0;
-	}
-	sealing_forget(s, mark);
-	add_entry(s, index, &m);
-	if (accepted)
-		s->batch[s->n_batch - 1].seal_layer.reason =
-		    xstrdup(s->opt->accept_reason);
-	s->layer[index] = STANDING_SEALED;
-	return 0;
+	layer_data_release(&m.data);
+	return r;
 }
 
 static void add_remeasure(struct sealing *s, const struct store_layer *l,
@@ -307,8 +324,10 @@ static int reseal(
 		return 0;
 	}
 	r = check_settle(s->g, l, &moment, e);
-	if (!r)
-		r = check_tar_split(s->g, sealed->seal, l, findings, e);
+	if (r)
+		return r;
+	check_layer_data(s->g, sealed->seal, l, findings);
+	r = check_tar_split(s->g, sealed->seal, l, findings, e);
 	if (!r)
 		r = check_tree(s->g, sealed->seal, l, true, &measured, findings, e);
 	if (r)
@@ -324,7 +343,7 @@ static int reseal(
 	s->layer[index] = STANDING_SEALED;
 	s->out->unchanged++;
 	if (measured.has_print &&
-	    !check_print_add_tar_split(s->g, l, &measured.print, &ctime, &why) &&
+	    !check_print_add_files(s->g, l, &measured.print, &ctime, &why) &&
 	    check_before(&ctime, &moment))
 		add_remeasure(s, l, &measured.digest, &measured.print);
 	return 0;

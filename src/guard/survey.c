@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "guard/guard.h"
 #include "guard/users.h"
+#include "store/place.h"
 
 int survey_take(
     const struct guard *g, struct survey *out, struct findings *findings, struct err *e)
@@ -147,6 +148,11 @@ void scope_release(struct scope *s)
 	*s = (struct scope){0};
 }
 
+int guard_tree_dir(const struct guard *g, const struct store_layer *l)
+{
+	return g->store->places[place_of_tree(g->store, l)].driver_fd;
+}
+
 int guard_open_tree(
     const struct guard *g, const struct store_layer *l, int *out_fd, struct err *e)
 {
@@ -154,7 +160,7 @@ int guard_open_tree(
 	int r;
 
 	store_tree_path(g->store, l->id, path);
-	r = fs_open_dir(g->store->places[l->place].driver_fd, path, out_fd, e);
+	r = fs_open_dir(guard_tree_dir(g, l), path, out_fd, e);
 	return r ? err_wrap(e, "tree of layer %.12s", l->id) : 0;
 }
 

@@ -168,8 +168,7 @@ static bool print_answers(
 	struct timespec ctime;
 	struct err why;
 
-	if (job->rc ||
-	    check_print_add_tar_split(v->g, s->layer, &job->print, &ctime, &why))
+	if (job->rc || check_print_add_files(v->g, s->layer, &job->print, &ctime, &why))
 		return false; /* the full measurement will say what is wrong */
 	return memcmp(job->print.bytes, s->sealed->print, sizeof(job->print.bytes)) == 0;
 }
@@ -192,7 +191,7 @@ static void answer_by_statprint(struct verification *v)
 		if (!v->subjects[i].sealed->print)
 			continue;
 		store_tree_path(v->g->store, l->id, paths[n]);
-		jobs[n].base_fd = v->g->store->places[l->place].driver_fd;
+		jobs[n].base_fd = guard_tree_dir(v->g, l);
 		jobs[n].path = paths[n];
 		n++;
 	}
@@ -255,6 +254,7 @@ static int measure_subject(struct verification *v, const struct subject *s, stru
 	r = check_settle(v->g, s->layer, &moment, e);
 	if (r)
 		return r;
+	check_layer_data(v->g, s->sealed->seal, s->layer, findings);
 	r = check_tar_split(v->g, s->sealed->seal, s->layer, findings, e);
 	if (!r)
 		r = check_tree(v->g, s->sealed->seal, s->layer, v->opt->cached, &measured,
@@ -267,7 +267,7 @@ static int measure_subject(struct verification *v, const struct subject *s, stru
 	v->out->entries += measured.entries;
 	v->out->bytes += measured.bytes;
 	if (findings->n + findings->dropped != before || !measured.has_print ||
-	    check_print_add_tar_split(v->g, s->layer, &measured.print, &ctime, &why) ||
+	    check_print_add_files(v->g, s->layer, &measured.print, &ctime, &why) ||
 	    !check_before(&ctime, &moment))
 		return 0;
 	if (!s->sealed->print || memcmp(s->sealed->print, measured.print.bytes,

@@ -58,6 +58,7 @@ static const struct field seal_layer_fields[] = {
     {"manifest-bytes", KIND_NUMBER, AT(seal_layer.manifest_bytes), 0},
     {"entries", KIND_NUMBER, AT(seal_layer.entries), 0},
     {"bytes", KIND_NUMBER, AT(seal_layer.bytes), 0},
+    {"file", KIND_FILES, AT(seal_layer.files), AT(seal_layer.n_files)},
     {"statprint", KIND_PRINT_OR_NONE, AT(seal_layer.print), AT(seal_layer.has_print)},
     {"reason", KIND_TEXT_OR_NONE, AT(seal_layer.reason), 0},
     {0},
@@ -176,10 +177,13 @@ static int put_value(
 static int put_files(
     struct buf *out, const struct entry *en, const struct field *f, struct err *e)
 {
-	const struct entry_file *files = en->seal_image.files;
+	const char *base = (const char *)en;
+	const struct entry_file *files =
+	    *(struct entry_file *const *)(const void *)(base + f->offset);
+	size_t n = *(const size_t *)(const void *)(base + f->extra);
 	int r = 0;
 
-	for (size_t i = 0; !r && i < en->seal_image.n_files; i++) {
+	for (size_t i = 0; !r && i < n; i++) {
 		r = buf_addf(out, e, "%s ", f->key);
 		if (!r)
 			r = put_text(out, files[i].name, false, e);
@@ -415,7 +419,9 @@ static bool parse_file(char *value, struct entry_file *out)
 static int parse_files(
     struct lines *in, struct entry *out, const struct field *f, struct err *e)
 {
-	struct entry_seal_image *seal = &out->seal_image;
+	char *base = (char *)out;
+	struct entry_file **files = (struct entry_file **)(void *)(base + f->offset);
+	size_t *n = (size_t *)(void *)(base + f->extra);
 
 	while (next_is(in, f->key)) {
 		struct entry_file file;
@@ -424,11 +430,9 @@ static int parse_files(
 			return ERR_LEDGER;
 		if (!parse_file(in->value, &file))
 			return broken(e, in, "not NAME SIZE DIGEST");
-		seal->files =
-		    xreallocarray(seal->files, seal->n_files + 1, sizeof(*seal->files));
-		seal->files[seal->n_files++] = file;
-		if (seal->n_files > 1 &&
-		    strcmp(seal->files[seal->n_files - 2].name, file.name) >= 0)
+		*files = xreallocarray(*files, *n + 1, sizeof(**files));
+		(*files)[(*n)++] = file;
+		if (*n > 1 && strcmp((*files)[*n - 2].name, file.name) >= 0)
 			return broken(e, in, "files are not sorted by name");
 	}
 	return 0;
@@ -555,21 +559,29 @@ int entry_format(const struct entry *en, struct buf *out, struct err *e)
 	return buf_add(out, text.data, text.len, e);
 }
 
+static void release_files(struct entry *en, const struct field *f)
+{
+	char *base = (char *)en;
+	struct entry_file *files = *(struct entry_file **)(void *)(base + f->offset);
+	size_t n = *(size_t *)(void *)(base + f->extra);
+
+	for (size_t i = 0; i < n; i++)
+		free(files[i].name);
+	free(files);
+}
+
 void entry_release(struct entry *en)
 {
 	for (const struct field *f = ops[en->op].fields; f->key; f++) {
 		if (f->kind == KIND_TEXT || f->kind == KIND_TEXT_OR_NONE)
 			free(*(char **)(void *)((char *)en + f->offset));
+		if (f->kind == KIND_FILES)
+			release_files(en, f);
 	}
 	if (en->op == ENTRY_INIT) {
 		for (size_t i = 0; i < en->init.n_additional; i++)
 			free(en->init.additional[i]);
 		free(en->init.additional);
-	}
-	if (en->op == ENTRY_SEAL_IMAGE) {
-		for (size_t i = 0; i < en->seal_image.n_files; i++)
-			free(en->seal_image.files[i].name);
-		free(en->seal_image.files);
 	}
 	*en = (struct entry){0};
 }

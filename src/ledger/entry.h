@@ -41,6 +41,12 @@ struct entry_init {
 	size_t n_additional;
 };
 
+struct entry_file {
+	char *name;
+	uint64_t size;
+	struct digest sha256;
+};
+
 struct entry_seal_layer {
 	char layer[ENTRY_ID_LEN + 1];
 	char parent[ENTRY_ID_LEN + 1]; /* "" for a base */
@@ -52,15 +58,11 @@ struct entry_seal_layer {
 	struct digest tar_split; /* of the inflated stream */
 	struct digest tree;	 /* of the manifest */
 	uint64_t manifest_bytes, entries, bytes;
+	struct entry_file *files; /* big data, sorted by name */
+	size_t n_files;
 	bool has_print;
 	uint8_t print[16];
 	char *reason; /* NULL, or why a change was accepted */
-};
-
-struct entry_file {
-	char *name;
-	uint64_t size;
-	struct digest sha256;
 };
 
 struct entry_seal_image {

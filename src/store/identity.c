@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "store/identity_internal.h"
+#include "store/place.h"
 
 #define CRC_READ_BYTES (256U << 10)
 
@@ -66,7 +67,7 @@ static void split_close(struct split_file *f)
 static int split_open(const struct store *s, const struct store_layer *l,
     struct split_file *f, struct err *e)
 {
-	int dir = s->places[l->place].layers_fd, r;
+	int dir = s->places[place_of_data(s, l)].layers_fd, r;
 
 	*f = (struct split_file){.fd = -1};
 	snprintf(f->name, sizeof(f->name), "%s.tar-split.gz", l->id);
