@@ -12,7 +12,8 @@
 #include "store/boltdb.h"
 
 #define SQLITE_FILE_MAX (256U << 20)
-#define TRIES 25
+#define TRIES_MALFORMED 4 /* a commit half seen is over in milliseconds */
+#define TRIES 25	  /* a transaction takes as long as the disk */
 #define TRY_EVERY_NS 20000000L
 
 /* SQLite's lock bytes: a writer holds the reserved one and, while it writes, all of them. */
@@ -174,7 +175,7 @@ static void check_database(const struct store *s, int dirfd, const char *path,
 
 	for (int i = 1; i <= TRIES; i++) {
 		r = read(dirfd, path, i == TRIES, &said, &e);
-		if (r != ERR_CHANGED && r != ERR_MALFORMED)
+		if (r != ERR_CHANGED && (r != ERR_MALFORMED || i >= TRIES_MALFORMED))
 			break;
 		if (i < TRIES)
 			nanosleep(&(struct timespec){.tv_nsec = TRY_EVERY_NS}, NULL);

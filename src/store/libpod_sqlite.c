@@ -121,11 +121,12 @@ static int check_table(sqlite3 *db, bool *found, struct err *e)
 
 static int column_text(sqlite3_stmt *row, int column, char **out, struct err *e)
 {
+	/* Asked first: what follows converts. */
+	bool is_text = sqlite3_column_type(row, column) == SQLITE_TEXT;
 	const char *text = (const char *)sqlite3_column_text(row, column);
 	int len = sqlite3_column_bytes(row, column);
 
-	if (sqlite3_column_type(row, column) != SQLITE_TEXT || !text || len > VALUE_MAX ||
-	    strlen(text) != (size_t)len)
+	if (!is_text || !text || len > VALUE_MAX || strlen(text) != (size_t)len)
 		return MALFORMED(e, "column %s of DBConfig is no text",
 		    sqlite3_column_name(row, column));
 	*out = xstrdup(text);

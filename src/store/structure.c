@@ -22,7 +22,7 @@
  */
 #define LOOKS_MIN 3
 #define LOOKS_MAX 8
-#define LOOK_EVERY_NS 20000000L
+#define LOOK_EVERY_NS 10000000L
 /* So many deviations are no engine's doing; comparing two such lists would take seconds. */
 #define MANY 1000
 

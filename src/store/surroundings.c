@@ -17,7 +17,7 @@
 #define MOUNTPOINTS_MAX (64U << 20)
 #define ELEMENT_MAX 65536U
 #define TRIES 4
-#define TRY_EVERY_NS 20000000L
+#define TRY_EVERY_NS 10000000L
 
 struct mountpoints {
 	const struct store *s;
