@@ -28,6 +28,8 @@
 /* A ledger beyond this is no ledger of layers; and what a damaged file says of its size ends here. */
 #define MAP_MAX (64ULL << 30)
 #define ADDRESS_SPACE_MAX (MAP_MAX + (16ULL << 30))
+/* LMDB's lock file with its 126 readers. */
+#define LOCK_BYTES 8192
 #define APPEND_MAX_ENTRIES 1000000
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -175,6 +177,23 @@ static void assertion_failed(MDB_env *env, const char *msg)
 	abort();
 }
 
+/*
+ * LMDB makes lock.mdb with a hole and maps it: on a full disk the first touch would be SIGBUS, and
+ * look like damage. Before the environment is open, because closing a descriptor drops its locks.
+ */
+static int reserve_lock_file(enum keeper_mode mode)
+{
+	CLEANUP_FD int fd = open("lock.mdb",
+	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | (mode == KEEPER_CREATE ? O_CREAT : 0),
+	    0600);
+
+	/* Where nobody may write, or blocks cannot be reserved, LMDB finds its own way. */
+	if (fd >= 0 && fallocate(fd, 0, 0, LOCK_BYTES) &&
+	    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		return errno;
+	return 0;
+}
+
 static int open_env(struct db *db, enum keeper_mode mode)
 {
 	/* NOTLS: a read transaction belongs to its caller, not to the thread. Syncing stays on. */
@@ -182,6 +201,8 @@ static int open_env(struct db *db, enum keeper_mode mode)
 	uint64_t size;
 	int rc = map_size(&size);
 
+	if (!rc)
+		rc = reserve_lock_file(mode);
 	if (!rc)
 		rc = mdb_env_create(&db->env);
 	if (!rc)

@@ -59,30 +59,26 @@ static bool exists(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-static int list(int fd, const char *dir, struct fs_names *names, struct err *e)
-{
-	return fs_list(fd, ".", NAMES_MAX, names, e) ? err_wrap(e, "ledger %s", dir) : 0;
-}
-
 /* Tells a place where init may make a ledger from a ledger that lost a part. */
 static int check_complete(int fd, const char *dir, struct err *e)
 {
-	CLEANUP_NAMES struct fs_names names = {0};
-	int r;
+	const char *missing = NULL;
+	size_t found = 0;
 
 	if (exists(fd, LEDGER_FILE_UNFINISHED))
 		return err_set(e, ERR_NOT_FOUND,
 		    "the ledger at %s was never finished: run layerseal init again", dir);
-	if (exists(fd, LEDGER_FILE_TRUST) && exists(fd, LEDGER_FILE_DATA))
-		return 0;
-	r = list(fd, dir, &names, e);
-	if (r)
-		return r;
-	if (names.n == 0)
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		found += exists(fd, files[i]);
+	if (found == 0)
 		return err_set(
 		    e, ERR_NOT_FOUND, "no ledger at %s: run layerseal init", dir);
-	return err_set(e, ERR_LEDGER, "%s: no file %s", dir,
-	    exists(fd, LEDGER_FILE_TRUST) ? LEDGER_FILE_DATA : LEDGER_FILE_TRUST);
+	if (!exists(fd, LEDGER_FILE_DATA))
+		missing = LEDGER_FILE_DATA;
+	if (!exists(fd, LEDGER_FILE_TRUST))
+		missing = LEDGER_FILE_TRUST;
+	return missing ? err_set(e, ERR_LEDGER, "ledger %s: no file %s", dir, missing)
+		       : 0;
 }
 
 int ledger_dir_open(const char *dir, int *out_fd, struct err *e)
@@ -107,16 +103,18 @@ int ledger_dir_open(const char *dir, int *out_fd, struct err *e)
 static int clear(int fd, const char *dir, struct err *e)
 {
 	CLEANUP_NAMES struct fs_names names = {0};
-	int r = list(fd, dir, &names, e);
+	int r = fs_list(fd, ".", NAMES_MAX, &names, e);
 
-	if (r || names.n == 0)
-		return r;
+	if (r)
+		return err_wrap(e, "ledger %s", dir);
+	if (names.n == 0)
+		return 0;
+	if (exists(fd, LEDGER_FILE_TRUST) && !exists(fd, LEDGER_FILE_UNFINISHED))
+		return err_set(e, ERR_REFUSED, "%s holds a ledger already", dir);
 	if (!exists(fd, LEDGER_FILE_UNFINISHED))
 		return err_set(e, ERR_REFUSED,
-		    exists(fd, LEDGER_FILE_TRUST)
-			? "%s holds a ledger already"
-			: "%s is not empty: a ledger is made in a new or empty directory",
-		    dir);
+		    "%s holds %s: a ledger is made in a new or empty directory", dir,
+		    names.v[0]);
 	for (size_t i = 0; i < names.n; i++) {
 		if (strcmp(names.v[i], LEDGER_FILE_UNFINISHED) != 0 &&
 		    unlinkat(fd, names.v[i], 0))

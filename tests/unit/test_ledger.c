@@ -66,6 +66,7 @@ static void init_leaves_others_alone(void **state)
 	assert_int_equal(mkdir(dir, 0700), 0);
 	refuses_to_open(ERR_NOT_FOUND, "init");
 	write_text(path_of("diary"), "dear");
+	refuses_to_open(ERR_NOT_FOUND, "init");
 	assert_int_equal(ledger_create(dir, ORIGIN, &e), ERR_REFUSED);
 	assert_int_equal(access(path_of("diary"), F_OK), 0);
 	remove_tree(dir);
