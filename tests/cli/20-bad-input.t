@@ -56,8 +56,8 @@ no_ledger() {
 	[ ! -e "$L" ]
 	mkdir -m 700 "$L"
 	echo mine >"$L/notes"
-	expect_exit 3 init_store
-	expect_grep 'no file trusted-keys' "$ERR"
+	expect_exit 1 init_store
+	expect_grep 'holds notes' "$ERR"
 	[ "$(cat "$L/notes")" = mine ]
 }
 cli_test 'a missing ledger is unverifiable, a foreign directory is left alone' no_ledger
