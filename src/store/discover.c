@@ -21,6 +21,7 @@
 
 #include "base/buf.h"
 #include "store/paths.h"
+#include "store/rootless.h"
 #include "store/storageconf.h"
 #include "store/store.h"
 
@@ -33,20 +34,9 @@ static const char *env(const char *name)
 	return value ? value : "";
 }
 
-/*
- * Whose defaults apply. Inside the user namespace that rootless podman makes, the user is root and
- * podman says in this variable who it really is.
- */
-static unsigned long real_uid(void)
-{
-	const char *uid = env("_CONTAINERS_ROOTLESS_UID");
-
-	return *uid ? strtoul(uid, NULL, 10) : geteuid();
-}
-
 static bool is_rootless(void)
 {
-	return real_uid() != 0;
+	return rootless_uid() != 0;
 }
 
 /* *text is NULL if there is no such file. */
@@ -149,7 +139,7 @@ static int home_directory(char **out, struct err *e)
 	struct passwd *pw;
 
 	if (!*home) {
-		pw = getpwuid((uid_t)real_uid());
+		pw = getpwuid((uid_t)rootless_uid());
 		home = pw ? pw->pw_dir : "";
 	}
 	*out = realpath(home, NULL);
@@ -157,6 +147,14 @@ static int home_directory(char **out, struct err *e)
 		return err_set(
 		    e, ERR_STORE, "home directory %s: %s", home, strerror(errno));
 	return 0;
+}
+
+static void replace(char **to, const char *from)
+{
+	if (from) {
+		free(*to);
+		*to = xstrdup(from);
+	}
 }
 
 static bool is_private_directory(const char *path)
@@ -167,30 +165,45 @@ static bool is_private_directory(const char *path)
 	       (st.st_mode & 0722) == 0700;
 }
 
-/* Versions differ in the last resort: take the one that is there. */
+/* Every engine has its own last resort: the one that is there, if it is only one. */
+static char *last_resort(unsigned long uid)
+{
+	static const char *const names[] = {
+	    "podman-run", "storage-run", "containers-user"};
+	const char *tmp = *env("TMPDIR") ? env("TMPDIR") : "/tmp";
+	char *found = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		CLEANUP_FREE char *path = xasprintf("%s/%s-%lu", tmp, names[i], uid);
+
+		if (is_private_directory(path)) {
+			replace(&found, path);
+			n++;
+		}
+	}
+	if (n > 1)
+		free(take_ptr(found));
+	return found;
+}
+
 static int user_runroot(char **out, struct err *e)
 {
-	const char *tmp = *env("TMPDIR") ? env("TMPDIR") : "/tmp";
-	unsigned long uid = real_uid();
-	char *candidates[] = {
-	    xasprintf("/run/user/%lu", uid),
-	    xasprintf("%s/storage-run-%lu", tmp, uid),
-	    xasprintf("%s/containers-user-%lu", tmp, uid),
-	};
+	unsigned long uid = rootless_uid();
+	CLEANUP_FREE char *run_user = xasprintf("/run/user/%lu", uid);
 	CLEANUP_FREE char *base = NULL;
 
 	if (*env("XDG_RUNTIME_DIR"))
 		base = realpath(env("XDG_RUNTIME_DIR"), NULL);
-	for (size_t i = 0; i < ARRAY_LEN(candidates); i++) {
-		if (!base && !*env("XDG_RUNTIME_DIR") &&
-		    is_private_directory(candidates[i]))
-			base = xstrdup(candidates[i]);
-		free(candidates[i]);
-	}
+	else if (is_private_directory(run_user))
+		base = take_ptr(run_user);
+	else
+		base = last_resort(uid);
 	if (!base)
 		return err_set(e, ERR_STORE,
-		    "no run-time directory of uid %lu: set XDG_RUNTIME_DIR, or name the "
-		    "run root with --runroot",
+		    "no run-time directory of uid %lu, or several: set XDG_RUNTIME_DIR, "
+		    "or "
+		    "name the run root with --runroot",
 		    uid);
 	*out = xasprintf("%s/containers", base);
 	return 0;
@@ -274,6 +287,7 @@ static int load_rootless(struct storage_conf *c, struct err *e)
 		r = load_user_conf(c, &found, e);
 	if (r)
 		return r;
+	c->nothing_set = !found;
 	if (!c->graphroot)
 		c->graphroot = c->rootless_storage_path
 				   ? take_ptr(c->rootless_storage_path)
@@ -312,14 +326,6 @@ static int refuse_drop_ins(struct err *e)
 	return 0;
 }
 
-static void replace(char **to, const char *from)
-{
-	if (from) {
-		free(*to);
-		*to = xstrdup(from);
-	}
-}
-
 /* What the settings say, before any of it is looked at. */
 static int load(const struct store_options *opt, struct storage_conf *c, struct err *e)
 {
@@ -350,7 +356,7 @@ static int choose_roots(const struct store_options *opt, const struct storage_co
 	else
 		r = path_expand(
 		    c->graphroot ? c->graphroot : "/var/lib/containers/storage",
-		    real_uid(), &out->graphroot, e);
+		    rootless_uid(), &out->graphroot, e);
 	if (r)
 		return r;
 	if (opt->runroot)
@@ -359,7 +365,7 @@ static int choose_roots(const struct store_options *opt, const struct storage_co
 		r = user_runroot(&fallback, e);
 	else
 		fallback = xstrdup(c->runroot ? c->runroot : "/run/containers/storage");
-	return r ? r : path_expand(fallback, real_uid(), &out->runroot, e);
+	return r ? r : path_expand(fallback, rootless_uid(), &out->runroot, e);
 }
 
 static bool has_directory(const char *root, const char *name)
@@ -374,7 +380,8 @@ static bool has_directory(const char *root, const char *name)
  * Nobody named the driver: podman looks which one the store was used with. A directory is easily
  * made, so the answer must be the only one possible.
  */
-static int find_driver(const char *graphroot, const char **out, struct err *e)
+static int find_driver(
+    const char *graphroot, bool nothing_set, const char **out, struct err *e)
 {
 	static const char *const known[] = {
 	    "overlay", "vfs", "btrfs", "zfs", "aufs", "devicemapper"};
@@ -393,8 +400,8 @@ static int find_driver(const char *graphroot, const char **out, struct err *e)
 		    "names "
 		    "none: name it with --storage-driver",
 		    graphroot);
-	/* Versions differ whether they come back to vfs on their own. */
-	if (strcmp(*out, "vfs") == 0)
+	/* With a configuration, versions differ whether they come back to vfs on their own. */
+	if (strcmp(*out, "vfs") == 0 && !nothing_set)
 		return err_set(e, ERR_STORE,
 		    "%s was used with storage driver vfs, but the configuration names no "
 		    "driver: name it with --storage-driver",
@@ -413,7 +420,7 @@ static int choose_driver(
 		    "driver_priority is not supported: name the driver with "
 		    "--storage-driver");
 	if (!*name) {
-		r = find_driver(out->graphroot, &name, e);
+		r = find_driver(out->graphroot, c->nothing_set, &name, e);
 		if (r)
 			return r;
 	}

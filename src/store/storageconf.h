@@ -14,6 +14,7 @@ struct storage_conf {
 	char *driver, *graphroot, *runroot, *rootless_storage_path, *imagestore;
 	bool driver_priority; /* a list of drivers to choose from */
 	bool transient;
+	bool nothing_set; /* a user without a file: podman's defaults for users */
 	/* Options of drivers that matter, "KEY=VALUE" or "DRIVER.KEY=VALUE". */
 	char **options;
 	size_t n_options;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "store/rootless.h"
 
 static const char *const driver_names[] = {
     [STORE_OVERLAY] = "overlay",
@@ -100,21 +101,6 @@ static int check_distinct(const struct store *s, struct err *e)
 	return 0;
 }
 
-/* The first user namespace maps every id to itself. */
-static bool in_user_namespace(void)
-{
-	unsigned long inside, outside, count;
-	FILE *f = fopen("/proc/self/uid_map", "re");
-	bool identity;
-
-	if (!f)
-		return false;
-	identity = fscanf(f, "%10lu %10lu %10lu", &inside, &outside, &count) == 3 &&
-		   inside == 0 && outside == 0 && count == UINT32_MAX;
-	fclose(f);
-	return !identity;
-}
-
 /*
  * The engine marks whiteouts and opaque directories with user.overlay.* when it has no privilege
  * in the first user namespace. Who owns the driver's directory tells it too: root may verify the
@@ -125,7 +111,7 @@ static bool has_user_xattrs(const struct store *s)
 	const struct store_place *p = &s->places[0];
 	struct stat st;
 
-	if (geteuid() != 0 || in_user_namespace())
+	if (geteuid() != 0 || rootless_namespace())
 		return true;
 	return fstat(p->driver_fd >= 0 ? p->driver_fd : p->root_fd, &st) == 0 &&
 	       st.st_uid != 0;

@@ -35,9 +35,9 @@ struct store_options {
  * Resolves as containers/storage does: options, then the first storage.conf of
  * $CONTAINERS_STORAGE_CONF, $XDG_CONFIG_HOME/containers (rootless also ~/.config/containers),
  * /etc/containers, /usr/share/containers, whose driver and options STORAGE_DRIVER and STORAGE_OPTS
- * replace, then the defaults for root or for the user (_CONTAINERS_ROOTLESS_UID says who that is
- * inside podman's user namespace). `--root` and `--storage-driver` drop the options of storage.conf,
- * as in podman.
+ * replace, then the defaults for root or for the user (also inside the user
+ * namespace of rootless podman, where the user is root). `--root` and `--storage-driver` drop the
+ * options of storage.conf, as in podman.
  *
  * Refused by name (ERR_STORE): drop-in files, what of storage.conf cannot be read for sure,
  * additional layer stores, composefs, ignore_chown_errors, force_mask, transient stores, drivers

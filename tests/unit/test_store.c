@@ -166,12 +166,39 @@ static void test_rootless(void **state)
 	assert_string_equal(c.graphroot, "/u/1234/s");
 	assert_string_equal(below(s, c.runroot), "/r/containers");
 	store_config_release(&c);
-	/* No place where podman's versions would agree on. */
+	/* Without XDG_RUNTIME_DIR, where some engine was before, unless several were. */
 	unsetenv("XDG_RUNTIME_DIR");
 	setenv("TMPDIR", config, 1);
 	assert_int_equal(discover(NULL, &c, &e), ERR_STORE);
 	assert_non_null(strstr(e.msg, "XDG_RUNTIME_DIR"));
+	scratch_mkdir(s, "a/podman-run-1234");
+	assert_int_equal(discover(NULL, &c, &e), 0);
+	assert_string_equal(below(s, c.runroot), "/a/podman-run-1234/containers");
+	store_config_release(&c);
+	scratch_mkdir(s, "a/storage-run-1234");
+	assert_int_equal(discover(NULL, &c, &e), ERR_STORE);
 	unsetenv("TMPDIR");
+}
+
+/* A user without any file: podman comes back to the driver that the store was made with. */
+static void test_rootless_driver(void **state)
+{
+	struct scratch *s = *state;
+	CLEANUP_STORE_CONFIG struct store_config c = {0};
+	struct err e;
+
+	setenv("_CONTAINERS_ROOTLESS_UID", "1234", 1);
+	setenv("XDG_RUNTIME_DIR", s->config.runroot, 1);
+	setenv("XDG_CONFIG_HOME", s->config.runroot, 1);
+	setenv("XDG_DATA_HOME", s->dir, 1);
+	scratch_mkdir(s, "containers");
+	scratch_mkdir(s, "containers/storage");
+	scratch_mkdir(s, "containers/storage/vfs");
+	assert_int_equal(discover(NULL, &c, &e), 0);
+	assert_int_equal(c.driver, STORE_VFS);
+	store_config_release(&c);
+	scratch_mkdir(s, "containers/storage/overlay");
+	assert_int_equal(discover(NULL, &c, &e), ERR_STORE);
 }
 
 /* What is refused, and the word its message must have. */
@@ -405,6 +432,7 @@ int main(void)
 	    TEST(test_options_win),
 	    TEST(test_environment),
 	    TEST(test_rootless),
+	    TEST(test_rootless_driver),
 	    TEST(test_refused),
 	    TEST(test_refused_options),
 	    TEST(test_driver_not_named),
