@@ -74,6 +74,14 @@ static const struct image_file *find_file(
 	return NULL;
 }
 
+static const struct image_file *manifest_of(
+    const struct image_content *now, const char *signature)
+{
+	if (!has_prefix(signature, SIGNATURE_PREFIX))
+		return NULL;
+	return find_file(now, MANIFEST_PREFIX, signature + strlen(SIGNATURE_PREFIX));
+}
+
 static bool is_sealed(const struct entry_seal_image *seal, const char *name)
 {
 	for (size_t n = 0; n < seal->n_files; n++) {
@@ -100,21 +108,50 @@ static void add_new_manifest(
 	    "one more manifest of this image");
 }
 
+/* podman 4 writes an empty signature file beside an unsigned manifest, podman 5 none. */
+static bool is_no_signature(const char *name, uint64_t size)
+{
+	return size == 0 && has_prefix(name, SIGNATURE_PREFIX);
+}
+
 static void consider_added(const struct entry_seal_image *seal,
     const struct image_content *now, const struct store_image *i,
     const struct image_file *f, struct findings *findings)
 {
-	const struct image_file *manifest = NULL;
+	const struct image_file *manifest = manifest_of(now, f->name);
 
 	if (has_prefix(f->name, MANIFEST_PREFIX)) {
 		add_new_manifest(i, f, findings);
 		return;
 	}
-	if (has_prefix(f->name, SIGNATURE_PREFIX))
-		manifest =
-		    find_file(now, MANIFEST_PREFIX, f->name + strlen(SIGNATURE_PREFIX));
+	if (is_no_signature(f->name, f->size))
+		return;
 	if (!manifest || is_sealed(seal, manifest->name))
 		add_file_finding(i, f->name, NULL, f, findings);
+}
+
+/*
+ * Removed and pulled again, the image has the registry's manifest in place of the one that the build
+ * made. A manifest less is a name less, with its signature, and podman can do nothing with what is
+ * gone: image_check() has seen to it that the record does not name it either, and the current
+ * manifest is one that is there under its digest.
+ */
+static bool is_dropped_manifest(const struct image_content *now, const char *name)
+{
+	const struct image_file *current = find_file(now, "manifest", "");
+
+	if (!current || !is_a_manifest(now, current))
+		return false;
+	return has_prefix(name, MANIFEST_PREFIX) ||
+	       (has_prefix(name, SIGNATURE_PREFIX) && !manifest_of(now, name));
+}
+
+static void consider_gone(const struct image_content *now, const struct store_image *i,
+    const struct entry_file *sealed, struct findings *findings)
+{
+	if (!is_no_signature(sealed->name, sealed->size) &&
+	    !is_dropped_manifest(now, sealed->name))
+		add_file_finding(i, sealed->name, sealed, NULL, findings);
 }
 
 static int name_order(const struct entry_seal_image *seal, size_t a,
@@ -147,7 +184,7 @@ static void compare_files(const struct entry_seal_image *seal,
 		if (order > 0)
 			consider_added(seal, now, i, found, findings);
 		else if (order < 0)
-			add_file_finding(i, sealed->name, sealed, NULL, findings);
+			consider_gone(now, i, sealed, findings);
 		else if (file_differs(sealed, found) && !is_a_manifest(now, found))
 			add_file_finding(i, sealed->name, sealed, found, findings);
 		a += order <= 0;
