@@ -114,8 +114,9 @@ int image_manifest_parse(
 		return MALFORMED(e, "neither an image manifest nor a list of manifests");
 	if (manifests) {
 		out->kind = MANIFEST_LIST;
-		return json_is_array(manifests) ? 0
-						: MALFORMED(e, "'manifests' is no list");
+		return json_is_array(manifests) || json_is_null(manifests)
+			   ? 0
+			   : MALFORMED(e, "'manifests' is no list");
 	}
 	r = check_object(
 	    config, "config", descriptor_keys, ARRAY_LEN(descriptor_keys), e);

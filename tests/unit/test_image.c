@@ -246,6 +246,12 @@ static void test_variants(void **state)
 		{"{\"rootfs\":{\"diff_ids\":[],\"Diff_Ids\":[]}}", manifest_format,
 		    LAYERS, ID_B, 0, 0, 0, 0},
 		FINDING_IMAGE_MANIFEST},
+	    {"a manifest of another configuration",
+		{CONFIG,
+		    "{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" DIFF_A
+		    "\"},\"layers\":[" LAYERS "]}",
+		    LAYERS, ID_B, 0, 0, 0, 0},
+		FINDING_IMAGE_MANIFEST},
 	    {"a manifest of another image",
 		{CONFIG, manifest_format, LAYERS, ID_B, 0, 0, "manifest-sha256:" DIFF_A,
 		    "{}"},
@@ -258,6 +264,59 @@ static void test_variants(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		check_variant(&cases[i].image, cases[i].class, cases[i].what);
+}
+
+/* A layer that records no digest is not the one the configuration means. */
+static void test_layer_without_digest(void **state)
+{
+	struct mini *m = new_store();
+	struct image_content content;
+	struct written w;
+
+	(void)state;
+	mini_layers_json(m, "g/overlay-layers/layers.json",
+	    (const char *const[]){
+		mini_record('a', 0, MINI_DIFF(DIFF_A)), mini_record('b', 'a', "")},
+	    2);
+	write_image(m, &good, &w);
+	content = check(m);
+	mini_expect(m, 1, "a layer without digest");
+	assert_int_equal(mini_count(m, FINDING_IMAGE_DIFF_IDS, ""), 1);
+	image_content_release(&content);
+	mini_free(m);
+}
+
+static void test_manifest_forms(void **state)
+{
+	static const struct {
+		const char *text;
+		bool fine;
+	} cases[] = {
+	    {"{\"schemaVersion\":2,\"manifests\":null}", true},
+	    {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" DIFF_A
+	     "\"},\"layers\":null}",
+		true},
+	    {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" DIFF_A
+	     "\"},\"layers\":null,\"manifests\":[]}",
+		false},
+	    {"{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}", false},
+	    {"{\"schemaVersion\":2}", false},
+	    {"{\"schemaVersion\":\"2\",\"manifests\":[]}", false},
+	    {"{\"schemaVersion\":2,\"manifests\":{}}", false},
+	    {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" DIFF_A
+	     "\"},\"layers\":[{\"size\":1}]}",
+		false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct image_manifest out;
+		struct err e;
+
+		if (!image_manifest_parse(
+			cases[i].text, strlen(cases[i].text), &out, &e) != cases[i].fine)
+			fail_msg("%s", cases[i].text);
+	}
 }
 
 /* podman manifest create: a random id, no layers and no configuration. */
@@ -415,6 +474,8 @@ int main(void)
 	    cmocka_unit_test(test_good),
 	    cmocka_unit_test(test_control),
 	    cmocka_unit_test(test_variants),
+	    cmocka_unit_test(test_layer_without_digest),
+	    cmocka_unit_test(test_manifest_forms),
 	    cmocka_unit_test(test_list),
 	    cmocka_unit_test(test_files),
 	    cmocka_unit_test(test_alias),

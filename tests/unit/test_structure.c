@@ -251,6 +251,8 @@ static void test_short_names(void **state)
 		true, false},
 	    {"g/overlay/l/" LINK_B, 'l', "../" ID_B "/diff1", FINDING_LINK_TARGET, LINK_B,
 		true, false},
+	    {"g/overlay/l/" LINK_B, 'l', "../" ID_B "/evil", FINDING_LINK_TARGET, LINK_B,
+		true, false},
 	    {"g/overlay/l/" LINK_B, 'd', "", FINDING_LINK_TARGET, LINK_B, true, false},
 	    {"g/overlay/l/" LINK_B, 0, "", FINDING_LINK_TARGET, LINK_B, true, false},
 	};
