@@ -41,6 +41,12 @@ static const char *const golden[] = {
     HEAD("retire") "object image\nid " HEX64 "\nreason gone\n",
     HEAD("retire") "object layer\nid " HEX64 "\nreason -\n",
     HEAD("remeasure") "layer " HEX64 "\ntree " SHA "\nstatprint " HEX32 "\n",
+    HEAD("seal-layer") "layer " HEX64 "\nparent -\ndiff-id " SHA
+		       "\ndiff-size 0\nrecord " SHA
+		       "\ncreated 2026-01-01T00:00:00Z\nlink -\ntar-split " SHA
+		       "\ntree " SHA
+		       "\nmanifest-bytes 1\nentries 1\nbytes 10\nfile a 1 " SHA
+		       "\nfile b 2 " SHA "\nstatprint -\nreason -\n",
 };
 
 static char *format(const struct entry *en)
