@@ -118,6 +118,16 @@ static void seal_names(struct sealing *s, const struct store_image *i, bool imag
 	}
 }
 
+/* Files that kept changing: this image is not sealed, the others may be. */
+static void refuse_unstable(
+    struct sealing *s, const struct store_image *i, const struct err *why)
+{
+	finding_found(findings_add(&s->out->findings, FINDING_IMAGE_FILE,
+			  (struct place){.image = i->id}),
+	    "%s", why->msg);
+	s->out->refused++;
+}
+
 int seal_image(struct sealing *s, size_t index, struct err *e)
 {
 	const struct store_image *i = &s->survey.records.images[index];
@@ -126,6 +136,10 @@ int seal_image(struct sealing *s, size_t index, struct err *e)
 	bool is_new = !sealed || sealed->retired, done = false;
 	int r = 0;
 
+	if (image_is_alias(&s->survey.records, i)) {
+		seal_names(s, i, false);
+		return 0;
+	}
 	if (!sealing_is_blamed(s, NULL, i->id) && !layers_are_sealed(s, i)) {
 		s->out->dependent++;
 		return 0;
@@ -133,6 +147,10 @@ int seal_image(struct sealing *s, size_t index, struct err *e)
 	if (!sealing_is_blamed(s, NULL, i->id))
 		r = is_new ? seal_fresh(s, i, NULL, &done, e)
 			   : reseal(s, i, sealed, &done, e);
+	if (r == ERR_CHANGED) {
+		refuse_unstable(s, i, e);
+		return 0;
+	}
 	if (r)
 		return r;
 	if (done)

@@ -366,7 +366,7 @@ int seal_layer(struct sealing *s, size_t index, struct err *e)
 	    ledger_layer(s->g->ledger, &s->g->store_id, l->id);
 	enum layer_role role = layer_role(&s->survey.records, l);
 
-	if (role != LAYER_COMMITTED && !(role == LAYER_CONTAINER && sealed)) {
+	if (role == LAYER_TRANSIENT || (role != LAYER_COMMITTED && !sealed)) {
 		s->layer[index] = STANDING_ASIDE;
 		return 0;
 	}

@@ -132,7 +132,8 @@ static void consider_layer(struct verification *v, size_t index)
 
 	if (role == LAYER_TRANSIENT || !v->scope.layer[index])
 		return;
-	if (role == LAYER_MAPPED) {
+	/* What was sealed is looked at, whatever its record says that it is now. */
+	if (role == LAYER_MAPPED && (!sealed || sealed->retired)) {
 		findings_add(&v->out->findings, FINDING_LAYER_MAPPED,
 		    (struct place){.layer = l->id});
 		return;
@@ -299,6 +300,12 @@ static int consider_image(struct verification *v, size_t index, struct err *e)
 
 	if (!v->scope.image[index])
 		return 0;
+	/* Only names; the image itself is another record, and is looked at there. */
+	if (image_is_alias(&v->survey.records, i)) {
+		if (sealed && !sealed->retired)
+			check_names(v->g, i, &v->out->findings);
+		return 0;
+	}
 	v->out->images++;
 	if (sealed && !sealed->retired) {
 		r = check_image(
