@@ -10,6 +10,7 @@
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +55,8 @@ void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 void *xreallocarray(void *p, size_t n, size_t size) __attribute__((returns_nonnull));
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
+char *xvasprintf(const char *fmt, va_list ap) PRINTF_LIKE(1, 0)
+    __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2)
     __attribute__((malloc, returns_nonnull));
 

@@ -49,7 +49,10 @@ struct err {
 	char msg[ERR_MSG_BYTES]; /* one line, no newline; cut if longer */
 };
 
-/* Each returns `code` (err_sys: ERR_IO), so that `return err_set(...)` reads well. */
+/*
+ * Each returns `code` (err_sys: ERR_IO), so that `return err_set(...)` reads well. No argument may
+ * point into e->msg.
+ */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Appends ": <strerror(errno)>". */
 int err_sys(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -2,8 +2,6 @@
 /* finding.c: see finding.h. */
 #include "base/finding.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -51,64 +49,72 @@ static void finding_release(struct finding *f)
 	*f = (struct finding){0};
 }
 
-/* Slot FINDINGS_MAX is scratch: findings past the maximum are written there and forgotten. */
+/* The place of a new finding; past the maximum one that is forgotten at the next. */
+static struct finding *next_slot(struct findings *list)
+{
+	if (list->n == FINDINGS_MAX) {
+		list->dropped++;
+		return &list->last_dropped;
+	}
+	if (list->n == list->cap) {
+		list->cap = list->cap ? 2 * list->cap : 8;
+		list->v = xreallocarray(list->v, list->cap, sizeof(*list->v));
+	}
+	list->v[list->n] = (struct finding){0};
+	return &list->v[list->n++];
+}
+
 struct finding *findings_add(
     struct findings *list, enum finding_class c, struct place where)
 {
-	struct finding *f;
-
-	if (!list->v)
-		list->v = xcalloc(1, sizeof(*list->v));
-	if (list->n == FINDINGS_MAX) {
-		f = &list->v[FINDINGS_MAX];
-		finding_release(f);
-		list->dropped++;
-	} else {
-		f = &list->v[list->n++];
-		list->v = xreallocarray(list->v, list->n + 1, sizeof(*list->v));
-		list->v[list->n] = (struct finding){0};
-		f = &list->v[list->n - 1];
-	}
-	*f = (struct finding){
+	struct finding added = {
 	    .class = c,
 	    .severity = SEVERITY_DENY,
 	    .layer = copy(where.layer),
 	    .image = copy(where.image),
 	    .path = copy(where.path),
 	};
+	struct finding *f = next_slot(list);
+
+	finding_release(f);
+	*f = added;
 	return f;
 }
 
-#define SET_FORMATTED(field)                                                             \
-	do {                                                                             \
-		va_list ap;                                                              \
-		char *text = NULL;                                                       \
-                                                                                         \
-		va_start(ap, fmt);                                                       \
-		if (vasprintf(&text, fmt, ap) < 0)                                       \
-			text = xstrdup("?");                                             \
-		va_end(ap);                                                              \
-		free(f->field);                                                          \
-		f->field = text;                                                         \
-	} while (0)
+static PRINTF_LIKE(2, 0) void set_formatted(char **field, const char *fmt, va_list ap)
+{
+	char *text = xvasprintf(fmt, ap);
+
+	free(*field);
+	*field = text;
+}
 
 struct finding *finding_expected(struct finding *f, const char *fmt, ...)
 {
-	SET_FORMATTED(expected);
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_formatted(&f->expected, fmt, ap);
+	va_end(ap);
 	return f;
 }
 
 struct finding *finding_found(struct finding *f, const char *fmt, ...)
 {
-	SET_FORMATTED(found);
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_formatted(&f->found, fmt, ap);
+	va_end(ap);
 	return f;
 }
 
 void findings_move(struct findings *to, struct findings *from)
 {
 	for (size_t i = 0; i < from->n; i++) {
-		struct finding *f = findings_add(to, from->v[i].class, (struct place){0});
+		struct finding *f = next_slot(to);
 
+		finding_release(f);
 		*f = from->v[i];
 		from->v[i] = (struct finding){0};
 	}
@@ -126,8 +132,6 @@ void findings_drop(struct findings *list, enum severity s)
 		else
 			list->v[kept++] = list->v[i];
 	}
-	for (size_t i = kept; i < list->n; i++)
-		list->v[i] = (struct finding){0};
 	list->n = kept;
 }
 
@@ -140,10 +144,9 @@ void findings_cut(struct findings *list, size_t mark)
 
 void findings_release(struct findings *list)
 {
-	if (list->v) {
-		for (size_t i = 0; i <= list->n; i++)
-			finding_release(&list->v[i]);
-	}
+	for (size_t i = 0; i < list->n; i++)
+		finding_release(&list->v[i]);
+	finding_release(&list->last_dropped);
 	free(list->v);
 	*list = (struct findings){0};
 }

@@ -93,7 +93,7 @@ const char *finding_class_name(enum finding_class c);
 const char *finding_class_meaning(enum finding_class c);
 bool finding_class_parse(const char *name, enum finding_class *out);
 
-/* What is to be done about it; set by guard/policy, FINDING_DENY until then. */
+/* What is to be done about it; set by guard/policy, SEVERITY_DENY until then. */
 enum severity { SEVERITY_DENY, SEVERITY_WARN, SEVERITY_IGNORE };
 
 /* All strings are owned, NULL if they do not apply, and may hold untrusted bytes (never NUL). */
@@ -112,14 +112,18 @@ struct findings {
 	struct finding *v;
 	size_t n;
 	size_t dropped; /* not kept because the list was full */
+	/* for finding.c */
+	size_t cap;
+	struct finding
+	    last_dropped; /* what findings_add() returns when the list is full */
 };
 
 /* A list keeps this many; the rest is only counted, so that an attacker cannot fill memory. */
 #define FINDINGS_MAX 10000
 
+/* Where a finding is: strings are borrowed and copied by findings_add(), NULL if they do not apply. */
 struct place {
-	const char *layer, *image,
-	    *path; /* borrowed, copied by findings_add(); NULL: n/a */
+	const char *layer, *image, *path;
 };
 
 /* Adds one and returns it (valid until the next add) for finding_expected()/_found(). Never NULL. */
@@ -129,8 +133,8 @@ struct finding *finding_expected(struct finding *f, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
 struct finding *finding_found(struct finding *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-void findings_move(
-    struct findings *to, struct findings *from); /* `from` is empty afterwards */
+/* `from` is empty afterwards. */
+void findings_move(struct findings *to, struct findings *from);
 /* Drops those of one severity, keeps the order of the rest. */
 void findings_drop(struct findings *list, enum severity s);
 /* Forgets all but the first `mark` ever added (kept and dropped ones counted together). */
