@@ -133,9 +133,12 @@ int base64_decode(struct buf *out, const char *text, size_t len, struct err *e)
 	for (size_t i = 0; i < len; i += 4) {
 		int n = base64_group(text + i, i + 4 == len, bytes);
 
-		if (n < 0)
+		if (n < 0) {
+			/* What is decoded so far lies over the NUL. */
+			buf_truncate(out, out->len);
 			return err_set(e, ERR_MALFORMED,
 			    "base64 text is not canonical at character %zu", i);
+		}
 		memcpy(out->data + out->len + used, bytes, (size_t)n);
 		used += (size_t)n;
 	}

@@ -12,6 +12,7 @@ bool hex_decode(void *out, size_t len, const char *hex);
 /* True for a string of exactly n characters of [0-9a-f]. */
 bool hex_is(const char *s, size_t n);
 
+/* A function that fails leaves `out` as it was. */
 MUSTUSE int base64_encode(struct buf *out, const void *data, size_t len, struct err *e);
 /* Refuses white space, missing or wrong padding, and non-zero spare bits (ERR_MALFORMED). */
 MUSTUSE int base64_decode(struct buf *out, const char *text, size_t len, struct err *e);
