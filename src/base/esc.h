@@ -16,7 +16,7 @@
 /*
  * Text for people: printable ASCII (0x20-0x7e) except backslash as it is; valid UTF-8 of a
  * visible code point as it is; everything else (control characters, C1, what is invisible or
- * reorders text, private use, bytes that are not well-formed UTF-8) as \xHH per byte, backslash
+ * sets the direction of text, private use, bytes that are not well-formed UTF-8) as \xHH per byte, backslash
  * as "\\". Returns heap memory; what would be longer than ESC_TEXT_MAX is cut between two
  * characters and ends in "...".
  */
@@ -36,8 +36,8 @@ MUSTUSE int esc_untoken(
     struct buf *out, const char *token, size_t len, const char *also, struct err *e);
 
 /*
- * A JSON string with its quotes, ASCII only. Valid UTF-8 becomes \uXXXX (surrogate pairs
- * above U+FFFF); a byte that is not part of valid UTF-8 becomes U+FFFD.
+ * A JSON string with its quotes, printable ASCII only. Other valid UTF-8 becomes \uXXXX (surrogate
+ * pairs above U+FFFF); a byte that is not part of valid UTF-8 becomes U+FFFD.
  */
 MUSTUSE int esc_json(struct buf *out, const void *data, size_t len, struct err *e);
 
