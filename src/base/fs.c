@@ -131,23 +131,21 @@ static int open_regular(
 {
 	CLEANUP_FD int peek = -1;
 	CLEANUP_FD int fd = -1;
-	struct stat peeked;
 	int r;
 
 	r = fs_open(dirfd, path, O_PATH | O_NOFOLLOW, &peek, e);
 	if (r)
 		return r;
-	if (fstat(peek, &peeked))
+	if (fstat(peek, st))
 		return err_sys(e, "cannot stat %s", path);
-	if (!S_ISREG(peeked.st_mode))
+	if (!S_ISREG(st->st_mode))
 		return err_set(e, ERR_MALFORMED, "%s is not a regular file", path);
 	r = fs_open(dirfd, path, O_RDONLY, &fd, e);
 	if (r)
 		return r;
 	if (fstat(fd, st))
 		return err_sys(e, "cannot stat %s", path);
-	if (!S_ISREG(st->st_mode) || st->st_dev != peeked.st_dev ||
-	    st->st_ino != peeked.st_ino)
+	if (!S_ISREG(st->st_mode))
 		return changed(path, e);
 	*out_fd = take_fd(&fd);
 	return 0;
