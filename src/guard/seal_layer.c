@@ -140,7 +140,7 @@ static int measure_once(struct sealing *s, const struct store_layer *l,
 {
 	struct identity *identity = NULL;
 	struct timespec moment, ctime;
-	struct statprint before;
+	struct statprint before = {0};
 	CLEANUP_FD int tree_fd = -1;
 	int r = guard_open_tree(s->g, l, &tree_fd, e);
 
