@@ -86,26 +86,64 @@ static void add_data_finding(const struct store_layer *l, const char *name,
 	finding_found(f, "%s", found);
 }
 
+/*
+ * Which other items there are is bound by the record. An index is never taken on trust: later pulls
+ * copy files by what it says, so what was made since is to be sealed as the layer was.
+ */
+static void add_new_data(
+    const struct store_layer *l, const char *name, struct findings *findings)
+{
+	struct place where = {.layer = l->id, .path = name};
+
+	if (layer_is_partial(l) && strcmp(name, LAYER_DATA_INDEX) == 0)
+		finding_found(findings_add(findings, FINDING_LAYER_UNSEALED, where),
+		    "an index that a partial pull made since");
+	else
+		add_data_finding(l, name, "a new file", findings);
+}
+
+static int data_order(
+    const struct entry_seal_layer *seal, size_t a, const struct layer_data *now, size_t b)
+{
+	if (a == seal->n_files)
+		return 1;
+	if (b == now->n_files)
+		return -1;
+	return strcmp(seal->files[a].name, now->files[b].name);
+}
+
+/* Both lists are sorted by name. */
+static void compare_data(const struct entry_seal_layer *seal,
+    const struct layer_data *now, const struct store_layer *l, struct findings *findings)
+{
+	size_t a = 0, b = 0;
+
+	while (a < seal->n_files || b < now->n_files) {
+		int order = data_order(seal, a, now, b);
+
+		if (order > 0)
+			add_new_data(l, now->files[b].name, findings);
+		else if (order < 0)
+			add_data_finding(
+			    l, seal->files[a].name, "no such file", findings);
+		else if (seal->files[a].size != now->files[b].size ||
+			 !digest_equal(&seal->files[a].sha256, &now->files[b].sha256))
+			add_data_finding(l, now->files[b].name, "other bytes", findings);
+		a += order <= 0;
+		b += order >= 0;
+	}
+}
+
 void check_layer_data(const struct guard *g, const struct entry_seal_layer *seal,
     const struct store_layer *l, struct findings *findings)
 {
 	CLEANUP_LAYER_DATA struct layer_data now = {0};
 	struct err why;
 
-	if (layer_data_read(g->store, l, &now, &why)) {
+	if (layer_data_read(g->store, l, &now, &why))
 		add_data_finding(l, NULL, why.msg, findings);
-		return;
-	}
-	/* Which items there are is bound by the record. */
-	for (size_t i = 0; i < now.n_files; i++) {
-		const struct image_file *f = &now.files[i];
-		const struct entry_file *sealed =
-		    i < seal->n_files ? &seal->files[i] : NULL;
-
-		if (!sealed || strcmp(sealed->name, f->name) != 0 ||
-		    sealed->size != f->size || !digest_equal(&sealed->sha256, &f->sha256))
-			add_data_finding(l, f->name, "other bytes", findings);
-	}
+	else
+		compare_data(seal, &now, l, findings);
 }
 
 void check_add_failure(

@@ -302,6 +302,15 @@ static void add_remeasure(struct sealing *s, const struct store_layer *l,
 	s->out->remeasured++;
 }
 
+/* The tree is as it was sealed; a partial pull has made an index of it, see check_layer_data(). */
+static bool only_new_index(const struct sealing *s, size_t mark)
+{
+	const struct findings *list = &s->out->findings;
+
+	return list->dropped == 0 && list->n == mark + 1 &&
+	       list->v[mark].class == FINDING_LAYER_UNSEALED;
+}
+
 /* A sealed layer of the same creation: unchanged by statprint, unchanged by content, or changed. */
 static int reseal(
     struct sealing *s, size_t index, const struct sealed_layer *sealed, struct err *e)
@@ -332,6 +341,10 @@ static int reseal(
 		r = check_tree(s->g, sealed->seal, l, true, &measured, findings, e);
 	if (r)
 		return r;
+	if (only_new_index(s, mark)) {
+		sealing_forget(s, mark);
+		return seal_fresh(s, index, false, e);
+	}
 	if (sealing_mark(s) != mark) {
 		if (!s->opt->accept_reason) {
 			refuse(s, index);

@@ -264,6 +264,8 @@ int identity_add(struct identity *id, const struct store_layer *l, int tree_fd,
 	in.alone = id->store->config->driver == STORE_VFS && l->parent[0] &&
 		   id->expect->layer == 0;
 	expect_next_layer(id->expect);
+	/* Only overlay has partial pulls. */
+	id->partial = id->store->config->driver == STORE_OVERLAY && layer_is_partial(l);
 	r = parent_root(id, l, e);
 	if (r)
 		return r;

@@ -16,6 +16,7 @@ struct identity {
 	const struct store *store;
 	struct expect *expect;
 	bool usable;	       /* all headers so far were read: the tree can be judged */
+	bool partial;	       /* made by a partial pull, see identity_compare.c */
 	struct findings found; /* of identity_line() */
 	/* overlay: the root of the parent's tree, whose mode and owner the driver copies. */
 	bool has_parent_root;

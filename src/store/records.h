@@ -42,12 +42,19 @@ struct store_layer {
 	char **big_data;
 	size_t n_big_data;
 	/*
-	 * Digest of the canonical text of everything recorded about the layer but names, mount label
-	 * and the incomplete flag (they change in ordinary life). One "key value" line per member in
-	 * key order, values by esc_token().
+	 * Digest of the canonical text of everything recorded about the layer but names, mount label,
+	 * the incomplete flag and the index of a partial pull (they change in ordinary life). One
+	 * "key value" line per member in key order, values by esc_token().
 	 */
 	struct digest record;
 };
+
+/*
+ * True for a layer that a partial pull made (zstd:chunked, or converted to it): containers/storage
+ * keeps the table of contents beside it, and later maybe an index of that.
+ */
+bool layer_is_partial(const struct store_layer *l);
+#define LAYER_DATA_INDEX "chunked-manifest-cache"
 
 struct store_big_data {
 	char *name; /* as in the record: "manifest", "sha256:..." */

@@ -46,6 +46,33 @@ void records_cut_layers(struct records *r, size_t n)
 		store_layer_release(&r->layers[--r->n_layers]);
 }
 
+/*
+ * A partial pull leaves beside its layers an index of their files, made when the next one looks for
+ * parts that it need not fetch. The index comes and goes in ordinary life; guard/ looks at its bytes.
+ * A layer that no partial pull made gets none.
+ */
+static void forget_index(const struct store_layer *l, json_t *record)
+{
+	json_t *names = json_object_get(record, "big-data-names");
+
+	if (!layer_is_partial(l))
+		return;
+	for (size_t i = json_array_size(names); i-- > 0;) {
+		if (strcmp(json_string_value(json_array_get(names, i)),
+			LAYER_DATA_INDEX) == 0)
+			json_array_remove(names, i);
+	}
+}
+
+bool layer_is_partial(const struct store_layer *l)
+{
+	for (size_t i = 0; i < l->n_big_data; i++) {
+		if (strcmp(l->big_data[i], "zstd-chunked-manifest") == 0)
+			return true;
+	}
+	return false;
+}
+
 static int read_layer(json_t *record, struct store_layer *l, struct err *e)
 {
 	static const char *const without[] = {"names", "mountlabel", NULL};
@@ -65,6 +92,7 @@ static int read_layer(json_t *record, struct store_layer *l, struct err *e)
 		l->diff_size = -1;
 	l->names = record_texts(record, "names", &l->n_names);
 	l->big_data = record_texts(record, "big-data-names", &l->n_big_data);
+	forget_index(l, record);
 	return record_canonical(record, without, &l->record, e);
 }
 

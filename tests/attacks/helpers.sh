@@ -57,6 +57,14 @@ json_text() {
 edit_image() { json_edit "$IMAGES/images.json" --arg id "$1" "map(if .id == \$id then ($2) else . end)"; }
 edit_layer() { json_edit "$LAYERS/layers.json" --arg id "$1" "map(if .id == \$id then ($2) else . end)"; }
 
+# Big data of LAYER, what partial pulls keep: layer_data TEXT NAME adds an item, layer_data_file NAME is its path.
+layer_data_file() { echo "$LAYERS/$LAYER/=$(printf '%s' "$1" | base64 -w0)"; }
+layer_data() {
+	mkdir -p "$LAYERS/$LAYER"
+	echo "$1" >"$(layer_data_file "$2")"
+	edit_layer "$LAYER" ".\"big-data-names\" += [\"$2\"]"
+}
+
 # after_layer TEXT: into the record of `app`, after its top layer.
 after_layer() { json_text "$IMAGES/images.json" "s/\(\"id\":\"$APP\"[^}]*\"layer\":\"$TOP\"\)/\1,$1/"; }
 

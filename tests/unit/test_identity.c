@@ -524,6 +524,60 @@ static void skipped_type(struct world *w, struct layer *l)
 	finish(w, l, "AAAA", "BBBB");
 }
 
+/* What a partial pull does differently, and the same in a layer that none made. */
+static void partial_pull(const char *tree)
+{
+	char p[512];
+
+	drop(tree, "etc/fifo");
+	at(tree, "etc", p);
+	set_time(p, 7);
+	at(tree, "etc/sym", p);
+	set_time(p, 7);
+	at(tree, "bin", p);
+	if (getuid() == 0) /* nobody else could read it */
+		assert_int_equal(chmod(p, 0), 0);
+}
+
+static void partial_pulls_are_no_excuse(void **state)
+{
+	static char toc[] = "zstd-chunked-manifest";
+	static char *data[] = {toc};
+	static void (*const more[])(const char *) = {NULL, edit_content, add_file,
+	    remove_file, remove_empty, set_uid, drop_sticky, retarget};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(more); i++) {
+		struct world w;
+		struct layer l;
+		char tree[256];
+
+		start_sample(&w, &l);
+		if (i < ARRAY_LEN(more)) {
+			l.record.big_data = data;
+			l.record.n_big_data = 1;
+		}
+		layer_path(&w, &l, "", tree);
+		partial_pull(tree);
+		if (more[i % ARRAY_LEN(more)])
+			more[i % ARRAY_LEN(more)](tree);
+		layer_read(&w, &l);
+		layer_compare(&w, &l);
+		if (i == 0)
+			finds_nothing(&w);
+		else
+			assert_true(w.findings.n > 0);
+		if (i == ARRAY_LEN(more)) {
+			finds(&w, FINDING_TAR_HEADER, "/etc/fifo", "fifo", "nothing");
+			finds(&w, FINDING_TAR_HEADER, "/etc", "mtime", "7");
+			finds(&w, FINDING_TAR_HEADER, "/etc/sym", "mtime", "7");
+			if (getuid() == 0)
+				finds(&w, FINDING_TAR_HEADER, "/bin", "0755", "0000");
+		}
+		end(&w, &l);
+	}
+}
+
 /* The diff-id of most of these is right: it says nothing about the cuts. */
 static void every_cut_is_found(void **state)
 {
@@ -842,6 +896,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(committed_tree_is_clean),
 	    cmocka_unit_test(every_change_is_found),
+	    cmocka_unit_test(partial_pulls_are_no_excuse),
 	    cmocka_unit_test(every_cut_is_found),
 	    cmocka_unit_test(unusable_streams),
 	    cmocka_unit_test(record_must_state_the_diff_id),
