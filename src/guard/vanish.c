@@ -61,7 +61,7 @@ static bool vanished(
 	if (is_id(f->image))
 		return image_vanished(g, now, f->image);
 	/* Here the layer is the one whose absence is the finding. */
-	if (f->class == FINDING_LAYER_MISSING)
+	if (f->class == FINDING_LAYER_MISSING || f->class == FINDING_MOUNTPOINTS)
 		return false;
 	return is_id(f->layer) && layer_vanished(g, now, f->layer);
 }
