@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "store/records_in.h"
 
 static int compare_places(size_t a, size_t b)
@@ -126,6 +127,25 @@ static int compare_bearers(const void *a, const void *b)
 	return order ? order : compare_places(x->place, y->place);
 }
 
+/*
+ * containers/storage looks among the names when it asks for an id: an object that bears the id of
+ * another as its name is taken for it, by a pull for the layer or image that is to be pulled.
+ */
+static void report_names_like_ids(
+    const struct bearer *v, size_t n, struct findings *findings)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct finding *f;
+
+		if (!hex_is(v[i].name, ID_LEN))
+			continue;
+		f = findings_add(findings, FINDING_RECORD_AMBIGUOUS,
+		    (struct place){.layer = v[i].layer, .image = v[i].image});
+		finding_expected(f, "no name that could be an id");
+		finding_found(f, "name %s", v[i].name);
+	}
+}
+
 /* podman takes a name from whom it met first and gives it to the other. */
 static void report_shared_names(struct bearer *v, size_t n, struct findings *findings)
 {
@@ -160,6 +180,7 @@ static void check_layer_names(const struct records *r, struct findings *findings
 			v[n++] = (struct bearer){l->names[k], l->id, NULL, l->place};
 	}
 	report_shared_names(v, n, findings);
+	report_names_like_ids(v, n, findings);
 }
 
 static void check_image_names(const struct records *r, struct findings *findings)
@@ -178,6 +199,7 @@ static void check_image_names(const struct records *r, struct findings *findings
 			v[n++] = (struct bearer){m->names[k], NULL, m->id, m->place};
 	}
 	report_shared_names(v, n, findings);
+	report_names_like_ids(v, n, findings);
 }
 
 void records_settle(struct records *r, struct findings *findings)
