@@ -163,6 +163,55 @@ static void check_shadow(struct look *k, const struct store_layer *l)
 	    k->s->places[l->place].path);
 }
 
+static bool same_or_none(const struct opt_digest *copy, const struct opt_digest *original)
+{
+	return !copy->has || (original->has && digest_equal(&copy->d, &original->d));
+}
+
+static bool is_copy_of(const struct store_layer *l, const struct store_layer *top)
+{
+	return top && top != l && !top->has_id_maps &&
+	       strcmp(l->parent, top->parent) == 0 &&
+	       same_or_none(&l->diff, &top->diff) &&
+	       same_or_none(&l->compressed, &top->compressed) &&
+	       same_or_none(&l->toc, &top->toc);
+}
+
+static bool lists_copy(const struct store_image *i, const char *id)
+{
+	for (size_t m = 0; m < i->n_mapped_layers; m++) {
+		if (strcmp(i->mapped_layers[m], id) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_mapped_copy(const struct records *r, const struct store_layer *l)
+{
+	for (size_t i = 0; i < r->n_images; i++) {
+		if (lists_copy(&r->images[i], l->id) &&
+		    is_copy_of(l, records_layer(r, r->images[i].top_layer)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Nobody measures what is id-mapped, and a pull adopts any layer by its id or its digests: maps are
+ * for the layers of containers and for copies of an image's top layer, which have its digests.
+ */
+static void check_mapped(struct look *k, const struct store_layer *l)
+{
+	struct finding *f;
+
+	if (!l->has_id_maps || look_is_transient(k, l) ||
+	    records_is_container_layer(k->r, l) || is_mapped_copy(k->r, l))
+		return;
+	f = look_add(k, FINDING_LAYER_UNSEALED, l->place, l->id, NULL);
+	finding_expected(f, "uidmap and gidmap only in a copy that an image lists");
+	finding_found(f, "an id-mapped layer that is a copy of none");
+}
+
 /*
  * Id-mapped copies serve containers only and are not measured, so a record that calls a layer of
  * an image one, or incomplete where nobody deletes it, takes it out of sight.
@@ -193,6 +242,7 @@ static void check_records(struct look *k)
 
 		check_parent(k, l);
 		check_shadow(k, l);
+		check_mapped(k, l);
 		if (!l->incomplete || look_is_transient(k, l))
 			continue;
 		f = look_add(k, FINDING_LAYER_RECORD, l->place, l->id, NULL);

@@ -19,6 +19,7 @@
 #define LINK_Z "ZZZZZZZZZZZZZZZZZZZZZZZZZZ"
 #define MAPS ",\"uidmap\":[{\"container_id\":0,\"host_id\":9,\"size\":5}]"
 #define DIFF MINI_DIFF(X64("1111"))
+#define OTHER_DIFF MINI_DIFF(X64("2222"))
 
 #define IMAGE(id, layer, more)                                                           \
 	"{\"id\":\"" id "\",\"layer\":\"" layer "\",\"created\":\"" CREATED "\"" more "}"
@@ -334,7 +335,8 @@ static void test_id_maps(void **state)
 	write_records(m, MAPS, MAPS);
 	mini_mkdir(m, "g/overlay/" ID_A "/diff1");
 	mini_check(m);
-	mini_expect(m, 2, "a mapped layer in an image");
+	mini_expect(m, 3, "a mapped layer in an image");
+	assert_int_equal(mini_count(m, FINDING_LAYER_UNSEALED, ""), 1);
 	assert_int_equal(mini_count(m, FINDING_LAYER_RECORD, ""), 1);
 	assert_int_equal(mini_count(m, FINDING_LAYER_ENTRY, "diff1"), 1);
 }
@@ -354,6 +356,21 @@ static void test_mapped_copy(void **state)
 	mini_mkdir(m, "g/overlay/" ID_D "/diff1");
 	mini_check(m);
 	mini_expect(m, 0, "a mapped copy");
+	/* Listed or not, what has other digests or another parent is nobody's copy. */
+	records[3] = mini_record('d', 'a', OTHER_DIFF MAPS);
+	mini_layers_json(m, "g/overlay-layers/layers.json", records, 4);
+	mini_check(m);
+	assert_int_equal(mini_count(m, FINDING_LAYER_UNSEALED, ""), 1);
+	records[3] = mini_record('d', 0, DIFF MAPS);
+	mini_layers_json(m, "g/overlay-layers/layers.json", records, 4);
+	mini_check(m);
+	assert_int_equal(mini_count(m, FINDING_LAYER_UNSEALED, ""), 1);
+	records[3] = mini_record('d', 'a', DIFF MAPS);
+	mini_layers_json(m, "g/overlay-layers/layers.json", records, 4);
+	mini_write(m, "g/overlay-images/images.json", "[" IMAGE(ID_E, ID_B, "") "]");
+	mini_check(m);
+	assert_int_equal(mini_count(m, FINDING_LAYER_UNSEALED, ""), 1);
+	mini_write(m, "g/overlay-images/images.json", images);
 	/* The list of copies is not sealed: it does not make any layer a copy. */
 	records[3] = mini_record('d', 'a', DIFF);
 	mini_layers_json(m, "g/overlay-layers/layers.json", records, 4);
