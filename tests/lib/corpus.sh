@@ -33,16 +33,17 @@ corpus_options() {
 	trap 'exit 130' INT TERM
 }
 
-# Processes in the background do not get the interrupt of the terminal.
+# Processes in the background do not get the interrupt of the terminal. Each pair has a file named for
+# its process as long as it runs: the number of one that has ended may be another's by now.
 corpus_end() {
-	if [ -e "$SCRATCH/pids" ]; then
-		while read -r pid; do
-			kill "$pid" 2>/dev/null || continue
-			# Until what runs there in the foreground has ended.
-			while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
-		done <"$SCRATCH/pids"
-	fi
-	rm -rf "$SCRATCH"
+	for file in "$SCRATCH"/pid.*; do
+		pid=${file##*.}
+		[ -e "$file" ] || continue
+		kill "$pid" 2>/dev/null
+		# Until what runs there in the foreground has ended.
+		while [ -e "$file" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+	done
+	rm -rf "$SCRATCH" 2>/dev/null || { sleep 1 && rm -rf "$SCRATCH"; }
 }
 
 corpus_usage() {
@@ -57,10 +58,9 @@ corpus_run() {
 	{
 		for pair in $PAIRS; do
 			(corpus_pair "$pair") &
-			echo $! >>"$SCRATCH/pids"
+			: >"$SCRATCH/pid.$!"
 		done
 		wait
-		rm "$SCRATCH/pids"
 	} | tap_merge
 }
 
@@ -75,7 +75,7 @@ corpus_pair() {
 	tap_start "$WORK/tap"
 	. "$LIB/engine.sh"
 	. "$LIB/store.sh"
-	trap engine_stop EXIT
+	trap pair_end EXIT
 	if ! engine_start "$ENGINE" >"$WORK/start.log" 2>&1; then
 		tap_print "not ok - $PAIR: the engine starts" "$WORK/start.log"
 		exit 1
@@ -89,6 +89,12 @@ corpus_pair() {
 		is_chosen "$name" || continue
 		run_case "$file"
 	done
+}
+
+pair_end() {
+	engine_stop
+	# In dash and bash, $$ is the number of the runner, not of this subshell.
+	rm -f "$SCRATCH/pid.$(exec sh -c 'echo $PPID')"
 }
 
 is_chosen() {
