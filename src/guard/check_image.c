@@ -91,13 +91,17 @@ static bool is_sealed(const struct entry_seal_image *seal, const char *name)
 	return false;
 }
 
-/* The current manifest may be any that is there under its digest. */
+/*
+ * The current manifest may be any that is there under its digest. A list of manifests that names
+ * none of this image says nothing about it: podman would find other images through it.
+ */
 static bool is_a_manifest(const struct image_content *now, const struct image_file *f)
 {
 	char hex[DIGEST_HEX_LEN + 1];
 
 	digest_hex(&f->sha256, hex);
-	return strcmp(f->name, "manifest") == 0 && find_file(now, MANIFEST_PREFIX, hex);
+	return strcmp(f->name, "manifest") == 0 && !f->foreign_list &&
+	       find_file(now, MANIFEST_PREFIX, hex);
 }
 
 static void add_new_manifest(
@@ -120,7 +124,7 @@ static void consider_added(const struct entry_seal_image *seal,
 {
 	const struct image_file *manifest = manifest_of(now, f->name);
 
-	if (has_prefix(f->name, MANIFEST_PREFIX)) {
+	if (has_prefix(f->name, MANIFEST_PREFIX) && !f->foreign_list) {
 		add_new_manifest(i, f, findings);
 		return;
 	}

@@ -289,9 +289,24 @@ static void check_manifest_config(
 		    "a manifest of this image's configuration", hex);
 }
 
+/* What a list was pulled for is in the image under its own digest. */
+static bool lists_ours(const struct check *c, const struct buf *list)
+{
+	static const char prefix[] = "manifest-";
+
+	for (size_t n = 0; n < c->i->n_big_data; n++) {
+		const char *name = c->i->big_data[n].name;
+
+		if (strncmp(name, prefix, strlen(prefix)) == 0 &&
+		    image_list_has(list->data, list->len, name + strlen(prefix)))
+			return true;
+	}
+	return false;
+}
+
 /* "manifest", and "manifest-sha256:..." for the same or the list it was pulled by. */
 static void check_manifest(struct check *c, const struct store_big_data *d,
-    const struct image_file *f, const struct buf *bytes)
+    struct image_file *f, const struct buf *bytes)
 {
 	static const char prefix[] = "manifest-";
 	bool main_one = strcmp(d->name, "manifest") == 0;
@@ -319,6 +334,7 @@ static void check_manifest(struct check *c, const struct store_big_data *d,
 			add_found(c, FINDING_IMAGE_MANIFEST, d->name,
 			    "a manifest of this image", "a list of manifests");
 		c->is_list |= main_one;
+		f->foreign_list = !lists_ours(c, bytes);
 		return;
 	}
 	check_manifest_config(c, d->name, &m);

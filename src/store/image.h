@@ -14,6 +14,7 @@ struct image_file {
 	char *name; /* big-data name as in the record */
 	uint64_t size;
 	struct digest sha256; /* of the bytes on disk */
+	bool foreign_list;    /* a list of manifests, none of which this image has */
 };
 
 /* Measured content of an image. */

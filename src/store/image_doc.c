@@ -126,6 +126,25 @@ int image_manifest_parse(
 	return r ? r : parse_layers(layers, out, e);
 }
 
+bool image_list_has(const char *json, size_t len, const char *digest)
+{
+	json_t *doc CLEANUP_JSON = NULL;
+	json_t *instance;
+	struct err e;
+	size_t i;
+
+	if (parse(json, len, manifest_keys, ARRAY_LEN(manifest_keys), &doc, &e))
+		return false;
+	json_array_foreach(json_object_get(doc, "manifests"), i, instance)
+	{
+		const char *text = json_string_value(json_object_get(instance, "digest"));
+
+		if (text && strcmp(text, digest) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int check_history(json_t *history, struct err *e)
 {
 	size_t i;

@@ -24,6 +24,9 @@ struct image_manifest {
 MUSTUSE int image_manifest_parse(
     const char *json, size_t len, struct image_manifest *out, struct err *e);
 
+/* True if a list of manifests (that parses) has one with this digest. */
+bool image_list_has(const char *json, size_t len, const char *digest);
+
 /* rootfs.diff_ids of a configuration, base first; the caller frees. At most IMAGE_LAYERS_MAX. */
 #define IMAGE_LAYERS_MAX 4096
 MUSTUSE int image_config_parse(const char *json, size_t len, struct digest **diff_ids,
