@@ -131,9 +131,14 @@ static int retire_the_gone(struct sealing *s, struct err *e)
 		 : ledger_each_layer(s->g->ledger, &s->g->store_id, retire_layer, s, e);
 }
 
-/* Records that cannot be read one way only leave nothing that a seal could be about. */
+/*
+ * Records that cannot be read one way only leave nothing that a seal could be about. Of findings
+ * that were dropped nobody knows whom they blame.
+ */
 static bool records_are_sound(const struct findings *list)
 {
+	if (list->dropped)
+		return false;
 	for (size_t i = 0; i < list->n; i++) {
 		if (list->v[i].class == FINDING_RECORD_MALFORMED ||
 		    list->v[i].class == FINDING_RECORD_AMBIGUOUS)
