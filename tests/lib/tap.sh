@@ -5,6 +5,7 @@
 #
 #   tap_start DIR                  a scratch directory for the output of tests
 #   test_case TITLE COMMAND...     runs COMMAND in a subshell under set -e; its output is shown on failure
+#   two_tries TITLE COMMAND SECOND  ... and if COMMAND fails, SECOND decides
 #   skip TITLE REASON
 #   expect_exit N COMMAND...       N, and never a crash (128 and more); output goes to $OUT and $ERR
 #   expect_grep PATTERN FILE
@@ -28,14 +29,31 @@ tap_start() {
 test_case() {
 	tap_title=$1
 	shift
-	tap_count=$((tap_count + 1))
+	tap_attempt "$@"
+	tap_result
+}
+
+# two_tries TITLE COMMAND SECOND: for what also depends on podman and the kernel, not on layerseal alone:
+# if COMMAND fails, SECOND decides.
+two_tries() {
+	tap_title=$1
+	tap_attempt "$2"
+	[ "$tap_status" -eq 0 ] || tap_attempt "$3"
+	tap_result
+}
+
+tap_attempt() {
 	(
 		set -e
 		[ -z "${TRACE-}" ] || set -x
 		"$@"
 	) >"$TAP_DIR/log" 2>&1
 	tap_status=$?
-	if [ $tap_status -eq 0 ]; then
+}
+
+tap_result() {
+	tap_count=$((tap_count + 1))
+	if [ "$tap_status" -eq 0 ]; then
 		tap_print "ok - $tap_title" /dev/null
 	else
 		tap_failed=$((tap_failed + 1))
