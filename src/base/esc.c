@@ -57,12 +57,9 @@ static bool printable(uint32_t cp)
 	return true;
 }
 
-/*
- * Decodes one code point at s. Returns its length, or 0 if no well-formed UTF-8 starts there: a
- * lone continuation byte, a truncated or overlong sequence, a surrogate, or above U+10FFFF.
- */
-static size_t utf8_decode(const unsigned char *s, size_t len, uint32_t *cp)
+size_t esc_utf8_decode(const void *data, size_t len, uint32_t *cp)
 {
+	const unsigned char *s = data;
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = s[0] < 0x80		   ? 1
 		   : (s[0] & 0xe0) == 0xc0 ? 2
@@ -99,7 +96,7 @@ static void put_hex_byte(char out[4], unsigned char byte)
 static size_t text_piece(const unsigned char *s, size_t len, char piece[4], size_t *width)
 {
 	uint32_t cp;
-	size_t n = utf8_decode(s, len, &cp);
+	size_t n = esc_utf8_decode(s, len, &cp);
 
 	if (n && cp == '\\') {
 		piece[0] = piece[1] = '\\';
@@ -294,7 +291,7 @@ int esc_json(struct buf *out, const void *data, size_t len, struct err *e)
 		i += run;
 		if (r || i == len)
 			break;
-		n = utf8_decode(s + i, len - i, &cp);
+		n = esc_utf8_decode(s + i, len - i, &cp);
 		r = json_escape(out, n ? cp : 0xfffd, e);
 		i += n ? n : 1;
 	}

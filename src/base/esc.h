@@ -14,6 +14,13 @@
 #define ESC_TEXT_MAX (4 * 4096)
 
 /*
+ * Decodes the code point at s (len > 0). Returns its length in bytes, or 0 if no well-formed UTF-8
+ * starts there: a lone continuation byte, a truncated or overlong sequence, a surrogate, or above
+ * U+10FFFF.
+ */
+size_t esc_utf8_decode(const void *s, size_t len, uint32_t *code_point);
+
+/*
  * Text for people: printable ASCII (0x20-0x7e) except backslash as it is; valid UTF-8 of a
  * visible code point as it is; everything else (control characters, C1, what is invisible or
  * sets the direction of text, private use, bytes that are not well-formed UTF-8) as \xHH per byte, backslash

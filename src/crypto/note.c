@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/esc.h"
 #include "base/hex.h"
 
 /* Em dash and space: how a signature line begins. */
@@ -35,27 +36,6 @@ static int malformed(struct err *e, const char *rule)
 	return err_set(e, ERR_LEDGER, "signed note: %s", rule);
 }
 
-/* One well-formed UTF-8 sequence at s: its length, or 0. Notes of ours are ASCII but for the dashes. */
-static size_t utf8_length(const unsigned char *s, size_t len)
-{
-	size_t n = s[0] < 0x80			  ? 1
-		   : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
-		   : s[0] >= 0xe0 && s[0] <= 0xef ? 3
-		   : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-						  : 0;
-
-	if (n == 0 || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 static int check_bytes(const char *note, size_t len, struct err *e)
 {
 	const unsigned char *s = (const unsigned char *)note;
@@ -63,7 +43,8 @@ static int check_bytes(const char *note, size_t len, struct err *e)
 	if (len == 0 || len > NOTE_MAX_BYTES)
 		return malformed(e, "empty or too long");
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_length(s + i, len - i);
+		uint32_t code_point;
+		size_t n = esc_utf8_decode(s + i, len - i, &code_point);
 
 		if (n == 0)
 			return malformed(e, "not UTF-8");

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/esc.h"
 #include "base/hex.h"
 
 #define INPUT_BYTES (64U << 10)
@@ -155,34 +156,12 @@ static int add_escaped(struct buf *out, struct cursor *c, struct err *e)
 	return buf_add(out, to + (p - from), 1, e);
 }
 
-/* Bytes of the valid UTF-8 sequence at p, 0 if there is none. */
-static size_t utf8_len(const char *p, const char *end)
-{
-	const uint8_t *u = (const uint8_t *)p;
-	size_t n = u[0] < 0x80	 ? 1
-		   : u[0] < 0xc2 ? 0
-		   : u[0] < 0xe0 ? 2
-		   : u[0] < 0xf0 ? 3
-		   : u[0] < 0xf5 ? 4
-				 : 0;
-
-	if ((size_t)(end - p) < n)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
-	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* The rest of a JSON string whose opening quote was read. */
 static int string(struct cursor *c, struct buf *out, struct err *e)
 {
 	while (c->p < c->end && *c->p != '"') {
-		size_t n = utf8_len(c->p, c->end);
+		uint32_t code_point;
+		size_t n = esc_utf8_decode(c->p, (size_t)(c->end - c->p), &code_point);
 		int r;
 
 		if (n == 0)
