@@ -92,7 +92,7 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
+bool fs_same_state(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
 	       a->st_mode == b->st_mode && a->st_size == b->st_size &&
@@ -104,8 +104,7 @@ static int changed(const char *path, struct err *e)
 	return err_set(e, ERR_CHANGED, "%s changed while it was read", path);
 }
 
-/* Reads up to len bytes; fewer only at the end of the file. */
-static int read_up_to(int fd, void *data, size_t len, size_t *got)
+int fs_read_up_to(int fd, void *data, size_t len, size_t *got)
 {
 	*got = 0;
 	while (*got < len) {
@@ -171,12 +170,12 @@ static int read_once(int dirfd, const char *path, size_t max, struct buf *out,
 	r = buf_reserve(out, size, e);
 	if (r)
 		return err_wrap(e, "%s", path);
-	if (read_up_to(fd, out->data + out->len, size, &got) ||
-	    read_up_to(fd, &byte, 1, &beyond))
+	if (fs_read_up_to(fd, out->data + out->len, size, &got) ||
+	    fs_read_up_to(fd, &byte, 1, &beyond))
 		return err_sys(e, "cannot read %s", path);
 	if (fstat(fd, &after))
 		return err_sys(e, "cannot stat %s", path);
-	if (got != size || beyond || !same_file(before, &after))
+	if (got != size || beyond || !fs_same_state(before, &after))
 		return changed(path, e);
 	out->len += size;
 	out->data[out->len] = '\0';

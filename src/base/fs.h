@@ -32,6 +32,15 @@ MUSTUSE int fs_open_dir(int dirfd, const char *path, int *out_fd, struct err *e)
 MUSTUSE int fs_read_file(int dirfd, const char *path, size_t max, struct buf *out,
     struct stat *st, struct err *e);
 
+/* Reads up to len bytes; fewer only at the end of the file. 0, or -1 with errno set. */
+MUSTUSE int fs_read_up_to(int fd, void *data, size_t len, size_t *got);
+
+/*
+ * True if two looks at a file saw the same: device, inode, mode, size, mtime, ctime. Around a reading
+ * they tell whether somebody wrote meanwhile.
+ */
+bool fs_same_state(const struct stat *a, const struct stat *b);
+
 /*
  * The target of a symbolic link, a fresh string of at most PATH_MAX - 1 bytes. Something else
  * than a symbolic link is ERR_MALFORMED.

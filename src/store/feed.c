@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "store/expect.h"
 #include "store/identity_internal.h"
 
@@ -139,45 +140,25 @@ static bool put_file(struct feed *f, const struct tarsplit_entry *entry, const c
 	return true;
 }
 
-/* Reads until `want` bytes are there or the file ends. */
-static ssize_t read_full(int fd, uint8_t *data, size_t want)
-{
-	size_t got = 0;
-
-	while (got < want) {
-		ssize_t n = read(fd, data + got, want - got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
-	return (ssize_t)got;
-}
-
 /* fd -1: zeros. *go false if the consumer wants no more. */
 static int put_some(
     struct feed *f, int fd, const char *path, uint64_t *left, bool *go, struct err *e)
 {
 	uint8_t *data = room(f, *left < READ_MIN ? (size_t)*left : READ_MIN);
 	struct feed_piece *p;
-	size_t want;
-	ssize_t n;
+	size_t want, got;
 
 	*go = data != NULL;
 	if (!data)
 		return 0;
 	want = f->filling->cap - f->filling->used;
 	want = *left < want ? (size_t)*left : want;
+	got = want;
 	if (fd < 0)
 		memset(data, 0, want);
-	n = fd < 0 ? (ssize_t)want : read_full(fd, data, want);
-	if (n < 0)
+	else if (fs_read_up_to(fd, data, want, &got))
 		return err_sys(e, "cannot read %s", path);
-	if ((size_t)n != want)
+	if (got != want)
 		return err_set(e, ERR_CHANGED, "%s changed while it was read", path);
 	p = piece(f, FEED_BODY, want);
 	p->data = data;

@@ -75,11 +75,7 @@ int identity_unchanged(int fd, const struct stat *before, const char *name, stru
 
 	if (fstat(fd, &now))
 		return err_sys(e, "cannot examine %s", name);
-	if (now.st_size != before->st_size || now.st_ino != before->st_ino ||
-	    now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-	    now.st_mtim.tv_nsec != before->st_mtim.tv_nsec ||
-	    now.st_ctim.tv_sec != before->st_ctim.tv_sec ||
-	    now.st_ctim.tv_nsec != before->st_ctim.tv_nsec)
+	if (!fs_same_state(&now, before))
 		return err_set(e, ERR_CHANGED, "%s changed while it was read", name);
 	return 0;
 }

@@ -32,14 +32,6 @@ void layer_data_release(struct layer_data *d)
 	*d = (struct layer_data){0};
 }
 
-static bool same_state(const struct stat *a, const struct stat *b)
-{
-	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 /* These caches may be as large as the list of files of an image: they are never held in memory. */
 static int hash(int fd, struct image_file *out, struct err *e)
 {
@@ -63,7 +55,7 @@ static int hash(int fd, struct image_file *out, struct err *e)
 	sha256_final(h, &out->sha256);
 	if (fstat(fd, &after))
 		return err_sys(e, "fstat");
-	return same_state(&before, &after)
+	return fs_same_state(&before, &after)
 		   ? 0
 		   : err_set(e, ERR_CHANGED, "changed while it was read");
 }

@@ -123,15 +123,6 @@ static int read_all(struct snapshot *snap, const struct store *s, struct err *e)
 	return r;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	       a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 /* True if every file is still the one whose stat is in st[]. */
 static bool is_unchanged(const struct snapshot *snap, const struct stat *st)
 {
@@ -142,7 +133,7 @@ static bool is_unchanged(const struct snapshot *snap, const struct stat *st)
 
 		if (fstatat(f->dirfd, f->path, &now, AT_SYMLINK_NOFOLLOW))
 			now = (struct stat){0};
-		if (!same_file(&now, &st[i]))
+		if (!fs_same_state(&now, &st[i]))
 			return false;
 	}
 	return true;
