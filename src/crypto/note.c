@@ -15,14 +15,14 @@
 #define KEY_ID_BYTES 4
 #define SIGNATURES_MAX 64
 
-static int add_signature(const char *text, size_t len, const struct secret_key *key,
+static int add_signature(const char *text, size_t len, const struct signer *signer,
     struct buf *out, struct err *e)
 {
-	const struct public_key *public = secret_key_public(key);
+	const struct public_key *public = signer_public(signer);
 	uint8_t blob[KEY_ID_BYTES + SIGNATURE_BYTES] = {(uint8_t)(public->id >> 24),
 	    (uint8_t)(public->id >> 16), (uint8_t)(public->id >> 8),
 	    (uint8_t) public->id};
-	int r = key_sign(key, text, len, blob + KEY_ID_BYTES, e);
+	int r = signer_sign(signer, text, len, blob + KEY_ID_BYTES, e);
 
 	if (!r)
 		r = buf_addf(out, e, SIGNATURE_PREFIX "%s ", public->name);
@@ -55,8 +55,8 @@ static int check_bytes(const char *note, size_t len, struct err *e)
 	return note[len - 1] == '\n' ? 0 : malformed(e, "does not end in a line feed");
 }
 
-int note_sign(
-    const char *text, const struct secret_key *key, struct buf *out, struct err *e)
+int note_sign(const char *text, const struct signer *const *signers, size_t n,
+    struct buf *out, struct err *e)
 {
 	CLEANUP_BUF struct buf note;
 	size_t len = strlen(text);
@@ -66,8 +66,10 @@ int note_sign(
 	buf_init(&note, NOTE_MAX_BYTES);
 	if (!r)
 		r = buf_addf(&note, e, "%s\n", text);
-	if (!r)
-		r = add_signature(text, len, key, &note, e);
+	if (!r && n == 0)
+		r = err_set(e, ERR_INTERNAL, "a note that nobody signs");
+	for (size_t i = 0; !r && i < n; i++)
+		r = add_signature(text, len, signers[i], &note, e);
 	return r ? r : buf_add(out, note.data, note.len, e);
 }
 
@@ -259,19 +261,21 @@ int checkpoint_parse(const char *text, size_t len, struct checkpoint *out, struc
 	return 0;
 }
 
-int checkpoint_sign(const struct checkpoint *c, const struct secret_key *key,
-    struct buf *out, struct err *e)
+int checkpoint_sign(const struct checkpoint *c, const struct signer *const *signers,
+    size_t n, struct buf *out, struct err *e)
 {
 	CLEANUP_BUF struct buf text;
 	int r;
 
 	buf_init(&text, NOTE_MAX_BYTES);
-	if (strcmp(c->origin, secret_key_public(key)->name) != 0)
-		return err_set(e, ERR_INTERNAL,
-		    "a checkpoint of %s is not signed by key %s", c->origin,
-		    secret_key_public(key)->name);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(c->origin, signer_public(signers[i])->name) != 0)
+			return err_set(e, ERR_INTERNAL,
+			    "a checkpoint of %s is not signed by key %s", c->origin,
+			    signer_public(signers[i])->name);
+	}
 	r = checkpoint_format(c, &text, e);
-	return r ? r : note_sign(text.data, key, out, e);
+	return r ? r : note_sign(text.data, signers, n, out, e);
 }
 
 int checkpoint_open(const char *note, size_t len, const struct public_key *keys,

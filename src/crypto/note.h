@@ -6,7 +6,7 @@
 #ifndef CRYPTO_NOTE_H
 #define CRYPTO_NOTE_H
 
-#include "crypto/key.h"
+#include "crypto/signer.h"
 
 #define NOTE_MAX_BYTES 16384
 
@@ -16,9 +16,12 @@ struct checkpoint {
 	struct digest root; /* RFC 6962 tree head */
 };
 
-/* Text of a note: appends the signature line(s) after a blank line. `text` ends in LF. */
-MUSTUSE int note_sign(
-    const char *text, const struct secret_key *key, struct buf *out, struct err *e);
+/*
+ * Text of a note: appends one signature line for each signer after a blank line. `text` ends in LF.
+ * ERR_INTERNAL without a signer.
+ */
+MUSTUSE int note_sign(const char *text, const struct signer *const *signers, size_t n,
+    struct buf *out, struct err *e);
 
 /*
  * Checks that `note` is well formed and carries a valid signature of one of `keys`; a known key
@@ -34,8 +37,8 @@ MUSTUSE int checkpoint_parse(
     const char *text, size_t len, struct checkpoint *out, struct err *e);
 
 /* format + sign, and verify + parse (origin must equal the name of the key that signed). */
-MUSTUSE int checkpoint_sign(const struct checkpoint *c, const struct secret_key *key,
-    struct buf *out, struct err *e);
+MUSTUSE int checkpoint_sign(const struct checkpoint *c,
+    const struct signer *const *signers, size_t n, struct buf *out, struct err *e);
 MUSTUSE int checkpoint_open(const char *note, size_t len, const struct public_key *keys,
     size_t n_keys, struct checkpoint *out, struct err *e);
 

@@ -9,16 +9,16 @@
 
 /* ---- create ---- */
 
-static int sign_head(const struct merkle *tree, const struct secret_key *key,
+static int sign_head(const struct merkle *tree, const struct signer *signer,
     struct checkpoint *head, struct buf *note, struct err *e)
 {
 	*head = (struct checkpoint){.size = tree->size};
-	memcpy(head->origin, secret_key_public(key)->name, sizeof(head->origin));
+	memcpy(head->origin, signer_public(signer)->name, sizeof(head->origin));
 	merkle_root(tree, &head->root);
-	return checkpoint_sign(head, key, note, e);
+	return checkpoint_sign(head, &signer, 1, note, e);
 }
 
-static int write_empty_log(struct keeper *k, const struct secret_key *key, struct err *e)
+static int write_empty_log(struct keeper *k, const struct signer *signer, struct err *e)
 {
 	CLEANUP_BUF struct buf note;
 	struct keeper_batch batch = {0};
@@ -28,7 +28,7 @@ static int write_empty_log(struct keeper *k, const struct secret_key *key, struc
 
 	buf_init(&note, NOTE_MAX_BYTES);
 	merkle_init(&tree);
-	r = sign_head(&tree, key, &head, &note, e);
+	r = sign_head(&tree, signer, &head, &note, e);
 	if (r)
 		return r;
 	batch.head = (struct span){note.data, note.len};
@@ -38,16 +38,19 @@ static int write_empty_log(struct keeper *k, const struct secret_key *key, struc
 static int write_parts(
     int dirfd, const char *origin, struct keeper *keeper, struct err *e)
 {
-	CLEANUP(secret_key_free_p) struct secret_key *key = NULL;
+	CLEANUP_SIGNER struct signer *signer = NULL;
+	struct secret_key *key = NULL;
 	int r = secret_key_generate(origin, &key, e);
 
-	if (!r)
-		r = secret_key_save(key, dirfd, LEDGER_FILE_KEY, e);
+	if (r)
+		return r;
+	signer = signer_of_key(key);
+	r = secret_key_save(key, dirfd, LEDGER_FILE_KEY, e);
 	if (!r)
 		r = ledger_dir_write_statprint_key(dirfd, e);
 	if (!r)
-		r = write_empty_log(keeper, key, e);
-	return r ? r : ledger_dir_write_trusted(dirfd, secret_key_public(key), e);
+		r = write_empty_log(keeper, signer, e);
+	return r ? r : ledger_dir_write_trusted(dirfd, signer_public(signer), e);
 }
 
 int ledger_create(const char *dir, const char *origin, struct err *e)
@@ -192,11 +195,13 @@ static int load(struct ledger *l, struct err *e)
 static int load_key(struct ledger *l, struct err *e)
 {
 	const struct public_key *mine;
-	int r = secret_key_load(l->dirfd, LEDGER_FILE_KEY, &l->key, e);
+	struct secret_key *key;
+	int r = secret_key_load(l->dirfd, LEDGER_FILE_KEY, &key, e);
 
 	if (r)
 		return r == ERR_NOT_FOUND ? 0 : r;
-	mine = secret_key_public(l->key);
+	l->own_key = signer_of_key(key);
+	mine = signer_public(l->own_key);
 	for (size_t i = 0; i < l->n_trusted; i++) {
 		if (strcmp(l->trusted[i].name, mine->name) == 0 &&
 		    memcmp(l->trusted[i].point, mine->point, KEY_BYTES) == 0)
@@ -268,7 +273,7 @@ void ledger_close(struct ledger *l)
 	for (size_t i = 0; i < l->n_records; i++)
 		record_release(&l->records[i]);
 	free(l->records);
-	secret_key_free(l->key);
+	signer_free(l->own_key);
 	explicit_bzero(&l->print_key, sizeof(l->print_key));
 	base_close_p(&l->dirfd);
 	free(l);
@@ -365,7 +370,7 @@ static int adopt(struct ledger *l, struct addition *a, struct err *e)
 		r = state_apply(l->state, l->records[i].entry, i, e);
 	l->tree = a->tree;
 	l->head = a->head;
-	l->signer = *secret_key_public(l->key);
+	l->signer = *signer_public(l->own_key);
 	buf_clear(&l->note);
 	return r ? r : buf_add(&l->note, a->note.data, a->note.len, e);
 }
@@ -376,7 +381,7 @@ int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struc
 	int r;
 
 	buf_init(&a.note, NOTE_MAX_BYTES);
-	if (!l->key)
+	if (!l->own_key)
 		return err_set(e, ERR_REFUSED, "the ledger cannot be written: %s",
 		    l->mode == LEDGER_WRITE ? "its key is not here"
 					    : "it was opened for reading");
@@ -388,7 +393,7 @@ int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struc
 	if (!r)
 		r = rehearse(l, &a, e);
 	if (!r)
-		r = sign_head(&a.tree, l->key, &a.head, &a.note, e);
+		r = sign_head(&a.tree, l->own_key, &a.head, &a.note, e);
 	if (!r)
 		r = write_addition(l, &a, e);
 	return r ? r : adopt(l, &a, e);
@@ -413,7 +418,7 @@ const struct xxh_key *ledger_statprint_key(const struct ledger *l)
 
 bool ledger_writable(const struct ledger *l)
 {
-	return l->key != NULL;
+	return l->own_key != NULL;
 }
 
 size_t ledger_size(const struct ledger *l)

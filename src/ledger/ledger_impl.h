@@ -20,7 +20,7 @@ struct ledger {
 	struct keeper *keeper;
 	struct public_key trusted[TRUSTED_KEYS_MAX];
 	size_t n_trusted;
-	struct secret_key *key; /* NULL: verify only */
+	struct signer *own_key; /* NULL: verify only */
 	bool has_print_key;
 	struct xxh_key print_key;
 	struct checkpoint head;

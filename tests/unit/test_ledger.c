@@ -313,6 +313,7 @@ static void of_two_writers_one_wins(void **state)
 static void sign_entries(const char *const *entries, size_t n)
 {
 	struct checkpoint head = {.origin = ORIGIN, .size = n};
+	const struct signer *signer;
 	struct secret_key *key;
 	struct merkle tree;
 	struct buf note;
@@ -325,6 +326,7 @@ static void sign_entries(const char *const *entries, size_t n)
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(secret_key_load(dirfd, "key", &key, &e), 0);
 	close(dirfd);
+	signer = signer_of_key(key);
 	m = lmdb_open(dir);
 	merkle_init(&tree);
 	for (size_t i = 0; i < n; i++) {
@@ -336,11 +338,11 @@ static void sign_entries(const char *const *entries, size_t n)
 	}
 	merkle_root(&tree, &head.root);
 	buf_init(&note, NOTE_MAX_BYTES);
-	assert_int_equal(checkpoint_sign(&head, key, &note, &e), 0);
+	assert_int_equal(checkpoint_sign(&head, &signer, 1, &note, &e), 0);
 	lmdb_put(&m, LMDB_HEAD, n, note.data, note.len);
 	lmdb_commit(&m);
 	buf_release(&note);
-	secret_key_free(key);
+	signer_free((struct signer *)(uintptr_t)signer);
 }
 
 #define STORE "0a010000000000000000000000000000"

@@ -29,7 +29,9 @@
 	     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
 #define UNKNOWN DASH "somebody AQIDBAU=\n"
 
-static struct secret_key *key, *other_key;
+static struct signer *key, *other_key;
+
+#define ONE(one) (const struct signer *const[]){one}, 1
 static struct public_key trusted[2]; /* of ORIGIN and OTHER */
 
 static int verify(const char *note, size_t len, struct err *e)
@@ -100,7 +102,7 @@ static void test_sign(void **state)
 		size_t text_len;
 
 		buf_init(&note, NOTE_MAX_BYTES);
-		assert_int_equal(note_sign(texts[i], key, &note, &e), 0);
+		assert_int_equal(note_sign(texts[i], ONE(key), &note, &e), 0);
 		assert_int_equal(
 		    note_verify(note.data, note.len, trusted, 2, &text_len, &e), 0);
 		assert_int_equal(text_len, strlen(texts[i]));
@@ -120,14 +122,14 @@ static void test_sign_refused(void **state)
 	(void)state;
 	buf_init(&note, 2 * NOTE_MAX_BYTES);
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		assert_int_not_equal(note_sign(texts[i], key, &note, &e), 0);
+		assert_int_not_equal(note_sign(texts[i], ONE(key), &note, &e), 0);
 	memset(large, 'a', NOTE_MAX_BYTES + 1);
 	large[NOTE_MAX_BYTES] = '\n';
 	large[NOTE_MAX_BYTES + 1] = '\0';
-	assert_int_not_equal(note_sign(large, key, &note, &e), 0);
+	assert_int_not_equal(note_sign(large, ONE(key), &note, &e), 0);
 	/* A text that fits, but not together with its signature. */
 	memmove(large, large + 50, NOTE_MAX_BYTES + 2 - 50);
-	assert_int_not_equal(note_sign(large, key, &note, &e), 0);
+	assert_int_not_equal(note_sign(large, ONE(key), &note, &e), 0);
 	assert_int_equal(note.len, 0);
 }
 
@@ -226,7 +228,7 @@ static void test_utf8(void **state)
 
 		buf_init(&note, NOTE_MAX_BYTES);
 		snprintf(text, sizeof(text), "%s\n", good[i]);
-		assert_int_equal(note_sign(text, key, &note, &e), 0);
+		assert_int_equal(note_sign(text, ONE(key), &note, &e), 0);
 		accepted(note.data);
 	}
 }
@@ -274,7 +276,7 @@ static void test_known_key_must_verify(void **state)
 	(void)state;
 	buf_init(&note, NOTE_MAX_BYTES);
 	buf_init(&foreign, NOTE_MAX_BYTES);
-	assert_int_equal(note_sign("another text\n", other_key, &foreign, &e), 0);
+	assert_int_equal(note_sign("another text\n", ONE(other_key), &foreign, &e), 0);
 	line = strstr(foreign.data, DASH);
 	assert_non_null(line);
 	add_lines(&note, TEXT "\n" LINE, 1);
@@ -307,7 +309,7 @@ static void test_checkpoint(void **state)
 	assert_true(digest_parse_hex(
 	    "4bf7b66237c4c991745b641b2679938523a2811786d976fc098416cabb0c03ee", &c.root));
 	buf_init(&note, NOTE_MAX_BYTES);
-	assert_int_equal(checkpoint_sign(&c, key, &note, &e), 0);
+	assert_int_equal(checkpoint_sign(&c, ONE(key), &note, &e), 0);
 	assert_string_equal(note.data, TEXT "\n" LINE);
 	assert_int_equal(
 	    checkpoint_open(note.data, note.len, trusted, 2, &opened, &e), 0);
@@ -402,7 +404,7 @@ static void test_signed_but_no_checkpoint(void **state)
 		CLEANUP_BUF struct buf note;
 
 		buf_init(&note, NOTE_MAX_BYTES);
-		assert_int_equal(note_sign(texts[i], key, &note, &e), 0);
+		assert_int_equal(note_sign(texts[i], ONE(key), &note, &e), 0);
 		assert_int_equal(
 		    checkpoint_open(note.data, note.len, trusted, 2, &c, &e), ERR_LEDGER);
 	}
@@ -417,9 +419,9 @@ static void test_origin_is_signer(void **state)
 
 	(void)state;
 	buf_init(&note, NOTE_MAX_BYTES);
-	assert_int_equal(checkpoint_sign(&c, other_key, &note, &e), ERR_INTERNAL);
+	assert_int_equal(checkpoint_sign(&c, ONE(other_key), &note, &e), ERR_INTERNAL);
 	assert_int_equal(note.len, 0);
-	assert_int_equal(note_sign(TEXT, other_key, &note, &e), 0);
+	assert_int_equal(note_sign(TEXT, ONE(other_key), &note, &e), 0);
 	assert_int_equal(
 	    checkpoint_open(note.data, note.len, trusted, 2, &c, &e), ERR_LEDGER);
 	assert_non_null(strstr(e.msg, "origin"));
@@ -428,13 +430,13 @@ static void test_origin_is_signer(void **state)
 	assert_int_equal(checkpoint_open(note.data, note.len, trusted, 2, &c, &e), 0);
 	assert_string_equal(c.origin, ORIGIN);
 	memmove(trusted + 1, trusted, sizeof(trusted[0]));
-	trusted[0] = *secret_key_public(other_key);
+	trusted[0] = *signer_public(other_key);
 	assert_int_equal(checkpoint_open(note.data, note.len, trusted, 2, &c, &e), 0);
 	/* Unless the origin's own key is not trusted: its signature then counts for nothing. */
 	assert_int_equal(
 	    checkpoint_open(note.data, note.len, trusted, 1, &c, &e), ERR_LEDGER);
-	trusted[0] = *secret_key_public(key);
-	trusted[1] = *secret_key_public(other_key);
+	trusted[0] = *signer_public(key);
+	trusted[1] = *signer_public(other_key);
 }
 
 static void test_bad_origin_is_not_formatted(void **state)
@@ -451,6 +453,7 @@ static void test_bad_origin_is_not_formatted(void **state)
 
 static int setup(void **state)
 {
+	struct secret_key *one, *other;
 	uint8_t seed[KEY_BYTES];
 	struct err e;
 
@@ -458,19 +461,21 @@ static int setup(void **state)
 	if (crypto_init(&e) ||
 	    !hex_decode(seed, sizeof(seed),
 		"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60") ||
-	    secret_key_from_seed(ORIGIN, seed, &key, &e) ||
-	    secret_key_generate(OTHER, &other_key, &e))
+	    secret_key_from_seed(ORIGIN, seed, &one, &e) ||
+	    secret_key_generate(OTHER, &other, &e))
 		return -1;
-	trusted[0] = *secret_key_public(key);
-	trusted[1] = *secret_key_public(other_key);
+	key = signer_of_key(one);
+	other_key = signer_of_key(other);
+	trusted[0] = *signer_public(key);
+	trusted[1] = *signer_public(other_key);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	secret_key_free(key);
-	secret_key_free(other_key);
+	signer_free(key);
+	signer_free(other_key);
 	return 0;
 }
 
