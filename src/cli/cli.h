@@ -22,7 +22,15 @@ struct command {
 	int (*run)(struct cli *c, int argc, char **argv, struct err *e);
 	const char *usage;   /* what follows the verb */
 	const char *summary; /* one line */
+	const struct command
+	    *below; /* of a verb that has verbs of its own: ends without a name */
 };
+
+/* Runs the command of `verb` below that argv[1] names, with that as its argv[0]. */
+MUSTUSE int cli_run_below(
+    struct cli *c, const char *verb, int argc, char **argv, struct err *e);
+
+extern const struct command key_commands[], ledger_commands[];
 
 int cmd_init(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_seal(struct cli *c, int argc, char **argv, struct err *e);
@@ -32,6 +40,8 @@ int cmd_log(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_show(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_manifest(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_store(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_key(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_ledger(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_version(struct cli *c, int argc, char **argv, struct err *e);
 
 /* Ledger, store and guard of one run. */
@@ -59,7 +69,7 @@ void session_close(struct session *s);
  */
 MUSTUSE int userns_enter(struct err *e);
 
-/* Refuses options and arguments a command does not have; *e names them. */
+/* Refuses options and arguments a command does not have; *e names them. `verb`: "seal", "key show". */
 int cli_usage_error(struct err *e, const char *verb, const char *what);
 
 /* A progress line on a terminal's standard error while `work` runs; nothing elsewhere. */

@@ -10,20 +10,53 @@
 #include "cli/cli.h"
 
 static const struct command commands[] = {
-    {"init", cmd_init, "", "make a ledger, and enter this store in it"},
-    {"seal", cmd_seal, "[--all | IMAGE...] [--accept --reason TEXT] [--json] [--quiet]",
-	"bind layers, images and names to what they are now"},
-    {"verify", cmd_verify,
-	"[--level stat|full|oci] [--cached] [--json] [--quiet] [IMAGE...]",
-	"compare the store with what was sealed"},
-    {"status", cmd_status, "[--json]",
-	"the ledger: who signed it, how long it is, what it holds"},
-    {"log", cmd_log, "[--json] [-n COUNT]", "the entries of the ledger, oldest first"},
-    {"show", cmd_show, "[--json] ID", "what was sealed of a layer, an image or a name"},
-    {"manifest", cmd_manifest, "[--current] LAYER",
-	"the listing of a layer, as sealed or as it is"},
-    {"store", cmd_store, "[--json]", "the store: what is sealed, unsealed, retired"},
-    {"version", cmd_version, "", "the version of layerseal and its formats"},
+    {.name = "init",
+	.run = cmd_init,
+	.usage = "",
+	.summary = "make a ledger, and enter this store in it"},
+    {.name = "seal",
+	.run = cmd_seal,
+	.usage = "[--all | IMAGE...] [--accept --reason TEXT] [--json] [--quiet]",
+	.summary = "bind layers, images and names to what they are now"},
+    {.name = "verify",
+	.run = cmd_verify,
+	.usage = "[--level stat|full|oci] [--cached] [--json] [--quiet] [IMAGE...]",
+	.summary = "compare the store with what was sealed"},
+    {.name = "status",
+	.run = cmd_status,
+	.usage = "[--json]",
+	.summary = "the ledger: who signed it, how long it is, what it holds"},
+    {.name = "log",
+	.run = cmd_log,
+	.usage = "[--json] [-n COUNT]",
+	.summary = "the entries of the ledger, oldest first"},
+    {.name = "show",
+	.run = cmd_show,
+	.usage = "[--json] ID",
+	.summary = "what was sealed of a layer, an image or a name"},
+    {.name = "manifest",
+	.run = cmd_manifest,
+	.usage = "[--current] LAYER",
+	.summary = "the listing of a layer, as sealed or as it is"},
+    {.name = "store",
+	.run = cmd_store,
+	.usage = "[--json]",
+	.summary = "the store: what is sealed, unsealed, retired"},
+    {.name = "key",
+	.run = cmd_key,
+	.usage = "COMMAND ...",
+	.summary = "the keys of the ledger",
+	.below = key_commands},
+    {.name = "ledger",
+	.run = cmd_ledger,
+	.usage = "COMMAND ...",
+	.summary = "the ledger as such",
+	.below = ledger_commands},
+    {.name = "version",
+	.run = cmd_version,
+	.usage = "",
+	.summary = "the version of layerseal and its formats"},
+    {.name = NULL},
 };
 
 static const char options_help[] =
@@ -35,29 +68,61 @@ static const char options_help[] =
     "  --help           this text\n"
     "exit status: 0 clean, 1 violated, 2 usage, 3 unverifiable, 4 internal error\n";
 
+static void print_commands(FILE *to, const char *indent, const struct command *list)
+{
+	for (const struct command *c = list; c->name; c++) {
+		fprintf(
+		    to, "%s%-*s %s\n", indent, c->below ? 9 : 11, c->name, c->summary);
+		if (c->below)
+			print_commands(to, "    ", c->below);
+	}
+}
+
 static void print_help(FILE *to)
 {
 	fputs("usage: layerseal [OPTION]... VERB [ARGUMENT]...\n\n", to);
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+	print_commands(to, "  ", commands);
 	fprintf(to, "\n%s", options_help);
 }
 
-static const struct command *find_command(const char *name)
+static const struct command *find_command(
+    const struct command *list, const char *name, size_t len)
 {
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
+	for (; list->name; list++) {
+		if (strlen(list->name) == len && memcmp(list->name, name, len) == 0)
+			return list;
 	}
 	return NULL;
 }
 
+/* "key show" is the command show below the verb key. */
+static const struct command *find_verb(const char *verb)
+{
+	size_t len = strcspn(verb, " ");
+	const struct command *command = find_command(commands, verb, len);
+
+	return command && verb[len]
+		   ? find_command(command->below, verb + len + 1, strlen(verb + len + 1))
+		   : command;
+}
+
 int cli_usage_error(struct err *e, const char *verb, const char *what)
 {
-	const struct command *command = find_command(verb);
-
 	return err_set(e, ERR_USAGE, "%s; usage: layerseal %s %s", what, verb,
-	    command ? command->usage : "");
+	    find_verb(verb)->usage);
+}
+
+int cli_run_below(struct cli *c, const char *verb, int argc, char **argv, struct err *e)
+{
+	const struct command *below = find_verb(verb)->below, *command;
+
+	if (argc < 2)
+		return cli_usage_error(e, verb, "which command?");
+	command = find_command(below, argv[1], strlen(argv[1]));
+	if (!command)
+		return err_set(e, ERR_USAGE,
+		    "%s has no command '%s' (see layerseal --help)", verb, argv[1]);
+	return command->run(c, argc - 1, argv + 1, e);
 }
 
 static char *home_path(const char *xdg, const char *below_home, const char *rest)
@@ -181,7 +246,7 @@ static int dispatch(struct cli *c, int argc, char **argv, struct err *e)
 	}
 	if (optind >= argc)
 		return err_set(e, ERR_USAGE, "no verb (see layerseal --help)");
-	command = find_command(argv[optind]);
+	command = find_command(commands, argv[optind], strlen(argv[optind]));
 	if (!command)
 		return err_set(
 		    e, ERR_USAGE, "no verb '%s' (see layerseal --help)", argv[optind]);

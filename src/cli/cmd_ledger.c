@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_ledger.c: `layerseal ledger COMMAND`: the ledger as such: checked, exported, proved, backed up. */
+#include "cli/cli.h"
+
+const struct command ledger_commands[] = {
+    {.name = NULL},
+};
+
+int cmd_ledger(struct cli *c, int argc, char **argv, struct err *e)
+{
+	return cli_run_below(c, "ledger", argc, argv, e);
+}
