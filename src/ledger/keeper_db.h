@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper_db.h: the keeper's database, shared by keeper_child.c and keeper_manifest.c. */
+/* keeper_db.h: the inside of the keeper: its database, and who answers which request. */
 #ifndef LEDGER_KEEPER_DB_H
 #define LEDGER_KEEPER_DB_H
 
 #include <lmdb.h>
 
 #include "ledger/keeper.h"
+
+#define DB_FORMAT "layerseal/v1"
+/* A ledger beyond this is no ledger of layers; and what a damaged file says of its size ends here. */
+#define DB_MAP_MAX (64ULL << 30)
 
 enum { DB_META, DB_ENTRY, DB_HEAD, DB_MANIFEST, DB_COUNT };
 
@@ -18,9 +22,14 @@ struct db {
 
 /* Answers; non-zero if the parent is gone. */
 MUSTUSE int db_reply(struct db *db, enum wire_type type, const void *data, size_t len);
+MUSTUSE int db_reply_two(
+    struct db *db, enum wire_type type, struct span first, struct span second);
 /* DONE, or LMDB's and the system's reasons in words of the ledger. */
 MUSTUSE int db_reply_result(struct db *db, int rc);
 MUSTUSE int db_reply_malformed(struct db *db);
+
+/* Opens the environment in the current directory; 0, or a code of LMDB or of the system. */
+MUSTUSE int db_open(struct db *db, enum keeper_mode mode);
 
 /* Begins a transaction, though another process may have grown the file. */
 MUSTUSE int db_begin(struct db *db, unsigned flags, MDB_txn **txn);
@@ -32,7 +41,9 @@ MUSTUSE int db_begin(struct db *db, unsigned flags, MDB_txn **txn);
 typedef int db_write_fn(struct db *db, MDB_txn *txn, void *ctx, bool *undo);
 MUSTUSE int db_write(struct db *db, db_write_fn *fn, void *ctx, bool *undo);
 
-/* Requests about manifests; the frame is in db->payload. */
+/* Requests about entries and heads, and about manifests; the frame is in db->payload. */
+MUSTUSE int log_serve_dump(struct db *db);
+MUSTUSE int log_serve_append(struct db *db);
 MUSTUSE int manifest_serve_put(struct db *db);
 MUSTUSE int manifest_serve_count(struct db *db);
 MUSTUSE int manifest_serve_get(struct db *db);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keeper_env.c: the LMDB environment of the keeper: opening, transactions that grow the map.
+ *
+ * Databases (layerseal-ledger(5)), no duplicates, integers big-endian so that keys sort:
+ *   meta      "format" -> "layerseal/v1"
+ *   entry     u64 sequence number -> bytes of the entry
+ *   head      u64 size -> signed checkpoint
+ *   manifest  SHA-256, u32 chunk -> zlib text;  SHA-256, 0xffffffff -> u32 number of chunks,
+ *             written last: without it the manifest is not there
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ledger/keeper_db.h"
+
+#define MAP_MIN (16ULL << 20)
+/* LMDB's lock file with its 126 readers. */
+#define LOCK_BYTES 8192
+
+static const char *const db_names[DB_COUNT] = {"meta", "entry", "head", "manifest"};
+
+/* ---- opening ---- */
+
+static int map_size(uint64_t *out)
+{
+	struct stat st;
+	uint64_t size = MAP_MIN;
+
+	if (stat("data.mdb", &st) == 0) {
+		if ((uint64_t)st.st_size > DB_MAP_MAX)
+			return EFBIG;
+		while (size < DB_MAP_MAX && size < 2 * (uint64_t)st.st_size)
+			size *= 2;
+	}
+	*out = size;
+	return 0;
+}
+
+static MDB_val val_of(const char *text)
+{
+	return (MDB_val){strlen(text), (void *)(uintptr_t)text};
+}
+
+/* Writes the format into a new ledger, and wants no other one in an old one. */
+static int check_format(struct db *db, MDB_txn *txn, enum keeper_mode mode)
+{
+	MDB_val key = val_of("format"), value = val_of(DB_FORMAT);
+	int rc;
+
+	if (mode == KEEPER_CREATE)
+		return mdb_put(txn, db->dbi[DB_META], &key, &value, MDB_NOOVERWRITE);
+	rc = mdb_get(txn, db->dbi[DB_META], &key, &value);
+	if (rc)
+		return rc;
+	return value.mv_size == strlen(DB_FORMAT) &&
+		       memcmp(value.mv_data, DB_FORMAT, value.mv_size) == 0
+		   ? 0
+		   : MDB_VERSION_MISMATCH;
+}
+
+/* Flags come from the file: duplicates, reversed or integer keys are code paths not to be led to. */
+static int open_one(struct db *db, MDB_txn *txn, int i, enum keeper_mode mode)
+{
+	unsigned flags;
+	int rc = mdb_dbi_open(
+	    txn, db_names[i], mode == KEEPER_CREATE ? MDB_CREATE : 0, &db->dbi[i]);
+
+	if (!rc)
+		rc = mdb_dbi_flags(txn, db->dbi[i], &flags);
+	if (!rc && flags != 0)
+		rc = MDB_INCOMPATIBLE;
+	return rc;
+}
+
+static int open_dbs(struct db *db, enum keeper_mode mode)
+{
+	MDB_txn *txn;
+	int rc =
+	    mdb_txn_begin(db->env, NULL, mode == KEEPER_CREATE ? 0 : MDB_RDONLY, &txn);
+
+	if (rc)
+		return rc;
+	for (int i = 0; !rc && i < DB_COUNT; i++) {
+		rc = open_one(db, txn, i, mode);
+		if (!rc && i == DB_META)
+			rc = check_format(db, txn, mode);
+	}
+	if (rc) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	return mdb_txn_commit(txn); /* a read transaction too: the handles stay valid */
+}
+
+/* LMDB would print its source line; the parent says what the user needs to know. */
+static void assertion_failed(MDB_env *env, const char *msg)
+{
+	(void)env;
+	(void)msg;
+	abort();
+}
+
+/*
+ * LMDB makes lock.mdb with a hole and maps it: on a full disk the first touch would be SIGBUS, and
+ * look like damage. Before the environment is open, because closing a descriptor drops its locks.
+ */
+static int reserve_lock_file(enum keeper_mode mode)
+{
+	CLEANUP_FD int fd = open("lock.mdb",
+	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | (mode == KEEPER_CREATE ? O_CREAT : 0),
+	    0600);
+
+	/* Where nobody may write, or blocks cannot be reserved, LMDB finds its own way. */
+	if (fd >= 0 && fallocate(fd, 0, 0, LOCK_BYTES) &&
+	    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		return errno;
+	return 0;
+}
+
+int db_open(struct db *db, enum keeper_mode mode)
+{
+	/* NOTLS: a read transaction belongs to its caller, not to the thread. Syncing stays on. */
+	unsigned flags = MDB_NOTLS | (mode == KEEPER_READ ? MDB_RDONLY : 0);
+	uint64_t size;
+	int rc = map_size(&size);
+
+	if (!rc)
+		rc = reserve_lock_file(mode);
+	if (!rc)
+		rc = mdb_env_create(&db->env);
+	if (!rc)
+		rc = mdb_env_set_assert(db->env, assertion_failed);
+	if (!rc)
+		rc = mdb_env_set_maxdbs(db->env, DB_COUNT);
+	if (!rc)
+		rc = mdb_env_set_mapsize(db->env, size);
+	if (!rc)
+		rc = mdb_env_open(db->env, ".", flags, 0600);
+	if (!rc)
+		rc = open_dbs(db, mode);
+	/* Slots of readers that were killed would keep old pages alive for ever. */
+	if (!rc)
+		rc = mdb_reader_check(db->env, &(int){0});
+	return rc;
+}
+
+/* ---- transactions that grow the map ---- */
+
+int db_begin(struct db *db, unsigned flags, MDB_txn **txn)
+{
+	int rc = mdb_txn_begin(db->env, NULL, flags, txn);
+
+	if (rc == MDB_MAP_RESIZED) {
+		rc = mdb_env_set_mapsize(db->env, 0);
+		if (!rc)
+			rc = mdb_txn_begin(db->env, NULL, flags, txn);
+	}
+	return rc;
+}
+
+static int grow(struct db *db)
+{
+	MDB_envinfo info;
+	int rc = mdb_env_info(db->env, &info);
+
+	if (rc)
+		return rc;
+	return info.me_mapsize < DB_MAP_MAX
+		   ? mdb_env_set_mapsize(db->env, 2 * info.me_mapsize)
+		   : MDB_MAP_FULL;
+}
+
+static int write_once(struct db *db, db_write_fn *fn, void *ctx, bool *undo)
+{
+	MDB_txn *txn;
+	int rc = db_begin(db, 0, &txn);
+
+	if (rc)
+		return rc;
+	*undo = false;
+	rc = fn(db, txn, ctx, undo);
+	if (rc || *undo) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	return mdb_txn_commit(txn);
+}
+
+int db_write(struct db *db, db_write_fn *fn, void *ctx, bool *undo)
+{
+	int rc;
+
+	do
+		rc = write_once(db, fn, ctx, undo);
+	while (rc == MDB_MAP_FULL && (rc = grow(db)) == 0);
+	return rc;
+}
