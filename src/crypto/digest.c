@@ -22,6 +22,8 @@
 /* 2^64 bytes are 2^52 blocks; a level shrinks by 2^7, so 8 levels end with at most one hash. */
 #define MAX_LEVELS 9
 
+static bool memory_is_locked;
+
 int crypto_init(struct err *e)
 {
 	if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
@@ -29,12 +31,16 @@ int crypto_init(struct err *e)
 	if (!gcry_check_version(NEED_GCRYPT))
 		return err_set(e, ERR_INTERNAL, "libgcrypt %s is older than %s",
 		    gcry_check_version(NULL), NEED_GCRYPT);
-	/* Where memory cannot be locked keys are still wiped; a library has no business warning. */
+	/* It fails if memory cannot be locked; whoever brings a secret in asks (secmem.h). */
 	gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);
-	if (gcry_control(GCRYCTL_INIT_SECMEM, SECURE_MEMORY_BYTES, 0))
-		return err_set(e, ERR_INTERNAL, "libgcrypt cannot set up secure memory");
+	memory_is_locked = gcry_control(GCRYCTL_INIT_SECMEM, SECURE_MEMORY_BYTES, 0) == 0;
 	gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
 	return 0;
+}
+
+bool crypto_memory_is_locked(void)
+{
+	return memory_is_locked;
 }
 
 bool digest_equal(const struct digest *a, const struct digest *b)

@@ -18,6 +18,8 @@ struct digest {
 
 /* Prepares libgcrypt (version check, secure memory). Fails with ERR_INTERNAL. */
 MUSTUSE int crypto_init(struct err *e);
+/* False if the system did not let it lock the memory for secrets. */
+bool crypto_memory_is_locked(void);
 
 bool digest_equal(const struct digest *a, const struct digest *b);
 bool digest_is_zero(const struct digest *d);

@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key.c: Ed25519 by libgcrypt, behind the checks that libgcrypt 1.10 leaves to its caller. */
+/* key.c: public keys of Ed25519, behind the checks that libgcrypt 1.10 leaves to its caller. */
 #include "crypto/key.h"
 
-#include <fcntl.h>
-#include <gcrypt.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/fs.h"
 #include "base/hex.h"
+#include "crypto/key_impl.h"
+#include "crypto/secmem.h"
 
 #define ALGORITHM_ED25519 0x01
-#define SECRET_PREFIX "PRIVATE+KEY+"
-#define SECRET_FILE_MAX 512
-
-struct secret_key {
-	struct public_key public;
-	uint8_t *seed; /* KEY_BYTES of secure memory */
-};
 
 /* Little-endian 32-byte numbers of RFC 8032 section 5.1: the field's prime and the group's order. */
 static const uint8_t field_prime[KEY_BYTES] = {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -189,8 +180,8 @@ static uint32_t key_id(const char *name, const uint8_t point[static KEY_BYTES])
 	       (uint32_t)d.bytes[2] << 8 | d.bytes[3];
 }
 
-static int set_public(struct public_key *k, const char *name,
-    const uint8_t point[static KEY_BYTES], struct err *e)
+int public_key_make(const char *name, const uint8_t point[static KEY_BYTES],
+    struct public_key *out, struct err *e)
 {
 	int r;
 
@@ -202,273 +193,90 @@ static int set_public(struct public_key *k, const char *name,
 	r = key_vet(point, e);
 	if (r)
 		return r;
-	memcpy(k->name, name, strlen(name) + 1);
-	memcpy(k->point, point, KEY_BYTES);
-	k->id = key_id(name, point);
+	memcpy(out->name, name, strlen(name) + 1);
+	memcpy(out->point, point, KEY_BYTES);
+	out->id = key_id(name, point);
 	return 0;
 }
 
-/* For buffers that may hold a seed. */
-static void wipe_buf(struct buf *b)
+bool public_key_equal(const struct public_key *a, const struct public_key *b)
 {
-	if (b->cap)
-		explicit_bzero(b->data, b->cap);
-	buf_release(b);
+	return strcmp(a->name, b->name) == 0 &&
+	       memcmp(a->point, b->point, KEY_BYTES) == 0;
 }
-#define CLEANUP_SECRET_BUF CLEANUP(wipe_buf)
 
-/* Splits NAME+HASH+BASE64 and decodes the 32 bytes behind the algorithm byte. */
-static int split(const char *text, char name[static KEY_NAME_MAX + 1], uint32_t *id,
-    uint8_t bytes[static KEY_BYTES], struct err *e)
+static int wrong(struct err *e, const char *rule)
+{
+	return err_set(e, ERR_MALFORMED, "key: %s", rule);
+}
+
+/* The messages repeat nothing of the text: where a name should be, a damaged file may have the key. */
+int key_text_split(const char *text, struct key_text *out, struct err *e)
 {
 	const char *plus = strchr(text, '+');
 	CLEANUP_SECRET_BUF struct buf decoded;
 	char hash[9];
 	uint8_t raw[4];
 
-	buf_init(&decoded, 1 + KEY_BYTES);
+	secret_buf_init(&decoded, 1 + KEY_BYTES);
 	if (!plus || plus == text || (size_t)(plus - text) > KEY_NAME_MAX)
-		return err_set(e, ERR_MALFORMED, "key: expected NAME+HASH+BASE64");
-	memcpy(name, text, (size_t)(plus - text));
-	name[plus - text] = '\0';
+		return wrong(e, "expected NAME+HASH+BASE64");
+	memcpy(out->name, text, (size_t)(plus - text));
+	out->name[plus - text] = '\0';
 	snprintf(hash, sizeof(hash), "%s", plus + 1);
 	if (!hex_decode(raw, sizeof(raw), hash) || plus[9] != '+')
-		return err_set(
-		    e, ERR_MALFORMED, "key %s: the hash is 8 lower-case digits", name);
-	*id = (uint32_t)raw[0] << 24 | (uint32_t)raw[1] << 16 | (uint32_t)raw[2] << 8 |
-	      raw[3];
+		return wrong(e, "the hash is 8 lower-case digits");
+	out->id = (uint32_t)raw[0] << 24 | (uint32_t)raw[1] << 16 |
+		  (uint32_t)raw[2] << 8 | raw[3];
 	if (base64_decode(&decoded, plus + 10, strlen(plus + 10), e))
-		return err_wrap(e, "key %s", name);
+		return err_wrap(e, "key");
 	if (decoded.len != 1 + KEY_BYTES || decoded.data[0] != ALGORITHM_ED25519)
-		return err_set(e, ERR_MALFORMED, "key %s: not an Ed25519 key", name);
-	memcpy(bytes, decoded.data + 1, KEY_BYTES);
+		return wrong(e, "not an Ed25519 key");
+	memcpy(out->bytes, decoded.data + 1, KEY_BYTES);
 	return 0;
 }
 
 int public_key_parse(const char *vkey, struct public_key *out, struct err *e)
 {
-	char name[KEY_NAME_MAX + 1];
 	uint8_t point[KEY_BYTES];
-	uint32_t id;
-	int r = split(vkey, name, &id, point, e);
+	struct key_text text = {.bytes = point};
+	int r = key_text_split(vkey, &text, e);
 
 	if (!r)
-		r = set_public(out, name, point, e);
-	if (!r && out->id != id)
+		r = public_key_make(text.name, point, out, e);
+	if (!r && out->id != text.id)
 		r = err_set(e, ERR_MALFORMED,
-		    "key %s: the hash does not belong to the key", name);
+		    "key %s: the hash does not belong to the key", out->name);
 	return r;
 }
 
-static int format(const char *prefix, const struct public_key *k,
-    const uint8_t bytes[static KEY_BYTES], struct buf *out, struct err *e)
+int key_text_format(const struct public_key *k, const uint8_t bytes[static KEY_BYTES],
+    struct buf *out, struct err *e)
 {
-	uint8_t typed[1 + KEY_BYTES] = {ALGORITHM_ED25519};
-	int r = buf_addf(out, e, "%s%s+%08" PRIx32 "+", prefix, k->name, k->id);
+	CLEANUP_SECRET_BUF struct buf typed;
+	int r;
 
-	memcpy(typed + 1, bytes, KEY_BYTES);
+	secret_buf_init(&typed, 1 + KEY_BYTES);
+	r = buf_addf(out, e, "%s+%08" PRIx32 "+", k->name, k->id);
 	if (!r)
-		r = base64_encode(out, typed, sizeof(typed), e);
-	explicit_bzero(typed, sizeof(typed));
-	return r;
+		r = buf_add(&typed, &(uint8_t){ALGORITHM_ED25519}, 1, e);
+	if (!r)
+		r = buf_add(&typed, bytes, KEY_BYTES, e);
+	return r ? r : base64_encode(out, typed.data, typed.len, e);
 }
 
 int public_key_format(const struct public_key *k, struct buf *out, struct err *e)
 {
-	return format("", k, k->point, out, e);
-}
-
-/* ---- secret keys ---- */
-
-static int derive_point(
-    const uint8_t seed[static KEY_BYTES], uint8_t point[static KEY_BYTES], struct err *e)
-{
-	gcry_sexp_t params = NULL;
-	gcry_ctx_t ctx = NULL;
-	gcry_mpi_t q = NULL;
-	const void *bytes = NULL;
-	unsigned bits = 0;
-
-	if (gcry_sexp_build(&params, NULL,
-		"(private-key (ecc (curve Ed25519) (flags eddsa) (d %b)))", KEY_BYTES,
-		seed) == 0 &&
-	    gcry_mpi_ec_new(&ctx, params, NULL) == 0)
-		q = gcry_mpi_ec_get_mpi("q@eddsa", ctx, 1);
-	if (q)
-		bytes = gcry_mpi_get_opaque(q, &bits);
-	if (bytes && bits == KEY_BYTES * 8)
-		memcpy(point, bytes, KEY_BYTES);
-	gcry_mpi_release(q);
-	gcry_ctx_release(ctx);
-	gcry_sexp_release(params);
-	return bits == KEY_BYTES * 8
-		   ? 0
-		   : err_set(e, ERR_INTERNAL, "libgcrypt cannot derive a public key");
-}
-
-int secret_key_from_seed(const char *name, const uint8_t seed[static KEY_BYTES],
-    struct secret_key **out, struct err *e)
-{
-	struct secret_key *k = xcalloc(1, sizeof(*k));
-	uint8_t point[KEY_BYTES];
-	int r;
-
-	*out = NULL;
-	k->seed = gcry_xmalloc_secure(KEY_BYTES);
-	memcpy(k->seed, seed, KEY_BYTES);
-	/* From the copy in secure memory: libgcrypt's own copies are then secure, too. */
-	r = derive_point(k->seed, point, e);
-	if (!r)
-		r = set_public(&k->public, name, point, e);
-	if (r)
-		secret_key_free(k);
-	else
-		*out = k;
-	return r;
-}
-
-int secret_key_generate(const char *name, struct secret_key **out, struct err *e)
-{
-	uint8_t *seed = gcry_random_bytes_secure(KEY_BYTES, GCRY_VERY_STRONG_RANDOM);
-	int r = secret_key_from_seed(name, seed, out, e);
-
-	gcry_free(seed); /* secure memory is wiped when freed */
-	/* So strong a random number makes a collector of jitter that lives on in secure memory. */
-	gcry_control(GCRYCTL_CLOSE_RANDOM_DEVICE);
-	return r;
-}
-
-static int check_file(const char *file, const struct stat *st, struct err *e)
-{
-	if (st->st_uid != geteuid())
-		return err_set(e, ERR_LEDGER,
-		    "key file %s: owned by uid %u, not by this user", file, st->st_uid);
-	if (st->st_mode & (S_IRWXG | S_IRWXO))
-		return err_set(e, ERR_LEDGER,
-		    "key file %s: group or others may use it (mode %04o)", file,
-		    st->st_mode & 07777);
-	return 0;
-}
-
-static int parse_secret(char *text, size_t len, struct secret_key **out, struct err *e)
-{
-	char name[KEY_NAME_MAX + 1];
-	uint8_t seed[KEY_BYTES];
-	uint32_t id;
-	int r;
-
-	if (len && text[len - 1] == '\n')
-		text[--len] = '\0';
-	if (strlen(text) != len ||
-	    strncmp(text, SECRET_PREFIX, strlen(SECRET_PREFIX)) != 0)
-		return err_set(e, ERR_MALFORMED, "not a secret key");
-	r = split(text + strlen(SECRET_PREFIX), name, &id, seed, e);
-	if (!r)
-		r = secret_key_from_seed(name, seed, out, e);
-	explicit_bzero(seed, sizeof(seed));
-	if (!r && (*out)->public.id != id) {
-		secret_key_free_p(out);
-		r = err_set(e, ERR_MALFORMED, "the hash does not belong to the key");
-	}
-	return r;
-}
-
-int secret_key_load(int dirfd, const char *file, struct secret_key **out, struct err *e)
-{
-	CLEANUP_SECRET_BUF struct buf text;
-	struct stat st;
-	int r;
-
-	*out = NULL;
-	buf_init(&text, SECRET_FILE_MAX);
-	r = fs_read_file(dirfd, file, SECRET_FILE_MAX, &text, &st, e);
-	if (!r)
-		r = check_file(file, &st, e);
-	if (!r && parse_secret(text.data, text.len, out, e))
-		r = err_wrap(e, "key file %s", file);
-	return r;
-}
-
-int secret_key_save(
-    const struct secret_key *k, int dirfd, const char *file, struct err *e)
-{
-	CLEANUP_SECRET_BUF struct buf text;
-	int r;
-
-	buf_init(&text, SECRET_FILE_MAX);
-	/* At once, because growing would leave copies behind. */
-	r = buf_reserve(&text, SECRET_FILE_MAX, e);
-	if (!r)
-		r = format(SECRET_PREFIX, &k->public, k->seed, &text, e);
-	if (!r)
-		r = buf_adds(&text, "\n", e);
-	if (!r)
-		r = fs_create(dirfd, file, text.data, text.len, 0600, e);
-	return r;
-}
-
-const struct public_key *secret_key_public(const struct secret_key *k)
-{
-	return &k->public;
-}
-
-void secret_key_free(struct secret_key *k)
-{
-	if (!k)
-		return;
-	gcry_free(k->seed);
-	free(k);
-}
-
-void secret_key_free_p(struct secret_key **k)
-{
-	secret_key_free(*k);
-	*k = NULL;
+	return key_text_format(k, k->point, out, e);
 }
 
 /* ---- signatures ---- */
 
-static gcry_error_t build_message(gcry_sexp_t *out, const void *msg, size_t len)
+gcry_error_t key_build_message(gcry_sexp_t *out, const void *msg, size_t len)
 {
 	return gcry_sexp_build(out, NULL,
 	    "(data (flags eddsa) (hash-algo sha512) (value %b))", (int)len,
 	    len ? msg : "");
-}
-
-/* One half of the signature, left-padded by libgcrypt already: always 32 bytes. */
-static bool get_half(gcry_sexp_t sig, const char *name, uint8_t out[static KEY_BYTES])
-{
-	gcry_sexp_t token = gcry_sexp_find_token(sig, name, 0);
-	size_t len = 0;
-	const char *bytes = token ? gcry_sexp_nth_data(token, 1, &len) : NULL;
-	bool ok = bytes && len == KEY_BYTES;
-
-	if (ok)
-		memcpy(out, bytes, KEY_BYTES);
-	gcry_sexp_release(token);
-	return ok;
-}
-
-/* What is signed here is at most a note. */
-#define MESSAGE_MAX (1U << 20)
-
-int key_sign(const struct secret_key *k, const void *msg, size_t len,
-    uint8_t sig[static SIGNATURE_BYTES], struct err *e)
-{
-	gcry_sexp_t key = NULL, data = NULL, out = NULL;
-	bool ok;
-
-	if (len > MESSAGE_MAX)
-		return err_set(e, ERR_INTERNAL, "message too long to sign");
-	ok = gcry_sexp_build(&key, NULL,
-		 "(private-key (ecc (curve Ed25519) (flags eddsa) (q %b) (d %b)))",
-		 KEY_BYTES, k->public.point, KEY_BYTES, k->seed) == 0 &&
-	     build_message(&data, msg, len) == 0 && gcry_pk_sign(&out, data, key) == 0 &&
-	     get_half(out, "r", sig) && get_half(out, "s", sig + KEY_BYTES);
-	gcry_sexp_release(out);
-	gcry_sexp_release(data);
-	gcry_sexp_release(key);
-	return ok ? 0 : err_set(e, ERR_INTERNAL, "libgcrypt cannot sign");
 }
 
 int key_verify(const struct public_key *k, const void *msg, size_t len,
@@ -482,7 +290,7 @@ int key_verify(const struct public_key *k, const void *msg, size_t len,
 		err_wrap(e, "key %s", k->name);
 		return e->code = ERR_LEDGER;
 	}
-	if (len > MESSAGE_MAX)
+	if (len > KEY_MESSAGE_MAX)
 		return err_set(e, ERR_LEDGER,
 		    "signature of key %s: over too long a message", k->name);
 	if (!less_than(sig + KEY_BYTES, group_order))
@@ -491,7 +299,7 @@ int key_verify(const struct public_key *k, const void *msg, size_t len,
 	ok = gcry_sexp_build(&key, NULL,
 		 "(public-key (ecc (curve Ed25519) (flags eddsa) (q %b)))", KEY_BYTES,
 		 k->point) == 0 &&
-	     build_message(&data, msg, len) == 0 &&
+	     key_build_message(&data, msg, len) == 0 &&
 	     gcry_sexp_build(&signature, NULL, "(sig-val (eddsa (r %b) (s %b)))",
 		 KEY_BYTES, sig, KEY_BYTES, sig + KEY_BYTES) == 0 &&
 	     gcry_pk_verify(signature, data, key) == 0;

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key.h: Ed25519 keys of the ledger (RFC 8032, pure), with vetting: libgcrypt 1.10 aborts on
+ * key.h: public Ed25519 keys of the ledger (RFC 8032, pure), with vetting: libgcrypt 1.10 aborts on
  * public keys of small order or with a small coordinate, accepts forged signatures under others
  * and accepts S + L.
  * Every public key passes key_vet() before libgcrypt sees it, every signature a check S < L.
  *
  * A public key travels as a C2SP vkey: NAME "+" 8 hex digits "+" base64(0x01 || 32 bytes).
- * A secret key file is one line: "PRIVATE+KEY+" NAME "+" 8 hex digits "+" base64(0x01 || seed),
- * the form of golang.org/x/mod/sumdb/note. It must be a regular file of the caller, mode 0600
- * or stricter.
  */
 #ifndef CRYPTO_KEY_H
 #define CRYPTO_KEY_H
@@ -26,9 +23,6 @@ struct public_key {
 	uint32_t id; /* first 4 bytes, big endian, of SHA-256(name 0x0A 0x01 point) */
 };
 
-/* The seed lives in libgcrypt's secure memory and is wiped by secret_key_free(). */
-struct secret_key;
-
 /* ^[a-z0-9][a-z0-9./_-]*$, at most KEY_NAME_MAX bytes: key names and origins. */
 bool key_name_is_valid(const char *name, size_t len);
 
@@ -38,24 +32,14 @@ bool key_name_is_valid(const char *name, size_t len);
  */
 MUSTUSE int key_vet(const uint8_t point[static KEY_BYTES], struct err *e);
 
+MUSTUSE int public_key_make(const char *name, const uint8_t point[static KEY_BYTES],
+    struct public_key *out, struct err *e);
 MUSTUSE int public_key_parse(const char *vkey, struct public_key *out, struct err *e);
 MUSTUSE int public_key_format(const struct public_key *k, struct buf *out, struct err *e);
 
-MUSTUSE int secret_key_generate(const char *name, struct secret_key **out, struct err *e);
-/* From a 32-byte seed; tests and RFC 8032 vectors. */
-MUSTUSE int secret_key_from_seed(const char *name, const uint8_t seed[static KEY_BYTES],
-    struct secret_key **out, struct err *e);
-MUSTUSE int secret_key_load(
-    int dirfd, const char *file, struct secret_key **out, struct err *e);
-/* Creates the file (never replaces one), mode 0600. */
-MUSTUSE int secret_key_save(
-    const struct secret_key *k, int dirfd, const char *file, struct err *e);
-const struct public_key *secret_key_public(const struct secret_key *k);
-void secret_key_free(struct secret_key *k);
-void secret_key_free_p(struct secret_key **k);
+/* The same name and the same point. */
+bool public_key_equal(const struct public_key *a, const struct public_key *b);
 
-MUSTUSE int key_sign(const struct secret_key *k, const void *msg, size_t len,
-    uint8_t sig[static SIGNATURE_BYTES], struct err *e);
 /* 0 only for a valid signature; ERR_LEDGER otherwise. */
 MUSTUSE int key_verify(const struct public_key *k, const void *msg, size_t len,
     const uint8_t sig[static SIGNATURE_BYTES], struct err *e);

@@ -6,7 +6,7 @@
 #ifndef CRYPTO_SIGNER_H
 #define CRYPTO_SIGNER_H
 
-#include "crypto/key.h"
+#include "crypto/secret.h"
 
 struct signer;
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "crypto/keyfile.h"
 #include "ledger/ledger_impl.h"
 
 /* ---- create ---- */

@@ -10,23 +10,15 @@
 
 #include <cmocka.h>
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/hex.h"
-#include "crypto/key.h"
+#include "crypto/secret.h"
 
 #define NAME "build01.ci.example/cache-ledger"
 #define SEED "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
 #define VKEY NAME "+1704497b+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
-#define SECRET                                                                           \
-	"PRIVATE+KEY+" NAME "+1704497b+AZ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"
-
-#define CLEANUP_KEY CLEANUP(secret_key_free_p)
-
 static void unhex(void *out, size_t len, const char *hex)
 {
 	assert_true(hex_decode(out, len, hex));
@@ -66,7 +58,7 @@ static void test_rfc8032(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
-		CLEANUP_KEY struct secret_key *k = from_seed(vectors[i].seed);
+		CLEANUP_SECRET_KEY struct secret_key *k = from_seed(vectors[i].seed);
 		const struct public_key *public = secret_key_public(k);
 		uint8_t point[KEY_BYTES], message[2], want[SIGNATURE_BYTES],
 		    sig[SIGNATURE_BYTES];
@@ -85,7 +77,7 @@ static void test_rfc8032(void **state)
 
 static void test_altered_signature(void **state)
 {
-	CLEANUP_KEY struct secret_key *k = from_seed(SEED);
+	CLEANUP_SECRET_KEY struct secret_key *k = from_seed(SEED);
 	const struct public_key *public = secret_key_public(k);
 	uint8_t sig[SIGNATURE_BYTES];
 	char message[] = "the tree has 300 leaves";
@@ -112,7 +104,7 @@ static void test_altered_signature(void **state)
 
 static void test_other_key(void **state)
 {
-	CLEANUP_KEY struct secret_key *one = NULL, *other = NULL;
+	CLEANUP_SECRET_KEY struct secret_key *one = NULL, *other = NULL;
 	uint8_t sig[SIGNATURE_BYTES];
 	struct err e;
 
@@ -169,7 +161,7 @@ static void test_special_signatures(void **state)
 	    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
 	    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
 	    "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"};
-	CLEANUP_KEY struct secret_key *k = from_seed(SEED);
+	CLEANUP_SECRET_KEY struct secret_key *k = from_seed(SEED);
 	uint8_t sig[SIGNATURE_BYTES];
 	struct err e;
 
@@ -346,7 +338,7 @@ static void test_names(void **state)
 
 static void test_vkey(void **state)
 {
-	CLEANUP_KEY struct secret_key *k = from_seed(SEED);
+	CLEANUP_SECRET_KEY struct secret_key *k = from_seed(SEED);
 	CLEANUP_BUF struct buf text;
 	struct public_key parsed;
 	struct err e;
@@ -427,200 +419,6 @@ static void test_long_vkey(void **state)
 	}
 }
 
-/* ---- key files ---- */
-
-struct scratch {
-	char path[64];
-	int fd;
-};
-
-static void scratch_make(struct scratch *s)
-{
-	snprintf(s->path, sizeof(s->path), "/tmp/layerseal-key-XXXXXX");
-	assert_non_null(mkdtemp(s->path));
-	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(s->fd >= 0);
-}
-
-static void scratch_remove(struct scratch *s)
-{
-	unlinkat(s->fd, "key", 0);
-	unlinkat(s->fd, "key", AT_REMOVEDIR);
-	unlinkat(s->fd, "target", 0);
-	close(s->fd);
-	assert_int_equal(rmdir(s->path), 0);
-}
-
-static void write_file(int dirfd, const char *name, const void *data, size_t len)
-{
-	CLEANUP_FD int fd =
-	    openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, data, len), len);
-}
-
-static void load_refused(int dirfd, enum err_code code, const char *rule)
-{
-	struct secret_key *k;
-	struct err e = {0};
-
-	assert_int_equal(secret_key_load(dirfd, "key", &k, &e), code);
-	assert_null(k);
-	assert_non_null(strstr(e.msg, "key"));
-	assert_non_null(strstr(e.msg, rule));
-	/* What was in the file stays in the file. */
-	assert_null(strstr(e.msg, "AZ1hsZ3v"));
-}
-
-static void test_save_and_load(void **state)
-{
-	CLEANUP_KEY struct secret_key *k = NULL, *loaded = NULL, *other = NULL;
-	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
-	uint8_t a[SIGNATURE_BYTES], b[SIGNATURE_BYTES];
-	mode_t mask = umask(0);
-	struct stat st;
-	struct err e;
-
-	(void)state;
-	scratch_make(&s);
-	assert_int_equal(secret_key_generate(NAME, &k, &e), 0);
-	assert_int_equal(secret_key_save(k, s.fd, "key", &e), 0);
-	umask(mask);
-	assert_int_equal(fstatat(s.fd, "key", &st, AT_SYMLINK_NOFOLLOW), 0);
-	assert_int_equal(st.st_mode, S_IFREG | 0600);
-	assert_int_equal(secret_key_load(s.fd, "key", &loaded, &e), 0);
-	assert_int_equal(key_sign(k, "abc", 3, a, &e), 0);
-	assert_int_equal(key_sign(loaded, "abc", 3, b, &e), 0);
-	assert_memory_equal(a, b, SIGNATURE_BYTES);
-
-	/* A key is never replaced. */
-	assert_int_equal(secret_key_generate(NAME, &other, &e), 0);
-	assert_int_equal(secret_key_save(other, s.fd, "key", &e), ERR_REFUSED);
-	secret_key_free_p(&loaded);
-	assert_int_equal(secret_key_load(s.fd, "key", &loaded, &e), 0);
-	assert_memory_equal(
-	    secret_key_public(loaded)->point, secret_key_public(k)->point, KEY_BYTES);
-}
-
-static void test_load_known(void **state)
-{
-	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
-	static const char *const texts[] = {SECRET "\n", SECRET};
-	struct err e;
-
-	(void)state;
-	scratch_make(&s);
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		CLEANUP_KEY struct secret_key *k = NULL;
-
-		write_file(s.fd, "key", texts[i], strlen(texts[i]));
-		assert_int_equal(secret_key_load(s.fd, "key", &k, &e), 0);
-		assert_int_equal(secret_key_public(k)->id, 0x1704497b);
-	}
-	assert_int_equal(fchmodat(s.fd, "key", 0400, 0), 0);
-	{
-		CLEANUP_KEY struct secret_key *k = NULL;
-
-		assert_int_equal(secret_key_load(s.fd, "key", &k, &e), 0);
-	}
-}
-
-static void test_file_mode(void **state)
-{
-	static const mode_t modes[] = {0640, 0620, 0610, 0604, 0602, 0601, 0644, 0777};
-	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
-
-	(void)state;
-	scratch_make(&s);
-	write_file(s.fd, "key", SECRET, strlen(SECRET));
-	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
-		assert_int_equal(fchmodat(s.fd, "key", modes[i], 0), 0);
-		load_refused(s.fd, ERR_LEDGER, "group or others");
-	}
-}
-
-static void test_file_owner(void **state)
-{
-	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
-	CLEANUP_FD int system = -1;
-
-	(void)state;
-	scratch_make(&s);
-	if (geteuid() == 0) {
-		write_file(s.fd, "key", SECRET, strlen(SECRET));
-		assert_int_equal(fchownat(s.fd, "key", 1, 0, 0), 0);
-		load_refused(s.fd, ERR_LEDGER, "owned by uid 1");
-	} else {
-		/* A file of root's stands in: its owner is looked at before its text. */
-		struct secret_key *k;
-		struct err e;
-
-		system = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		assert_int_equal(secret_key_load(system, "hostname", &k, &e), ERR_LEDGER);
-		assert_non_null(strstr(e.msg, "owned by uid 0"));
-	}
-}
-
-static void test_file_kind(void **state)
-{
-	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
-
-	(void)state;
-	scratch_make(&s);
-	load_refused(s.fd, ERR_NOT_FOUND, "does not exist");
-	write_file(s.fd, "target", SECRET, strlen(SECRET));
-	assert_int_equal(symlinkat("target", s.fd, "key"), 0);
-	load_refused(s.fd, ERR_MALFORMED, "not a regular file");
-	assert_int_equal(unlinkat(s.fd, "key", 0), 0);
-	assert_int_equal(mkfifoat(s.fd, "key", 0600), 0);
-	load_refused(s.fd, ERR_MALFORMED, "not a regular file");
-	assert_int_equal(unlinkat(s.fd, "key", 0), 0);
-	assert_int_equal(mkdirat(s.fd, "key", 0700), 0);
-	load_refused(s.fd, ERR_MALFORMED, "not a regular file");
-}
-
-static void test_file_text(void **state)
-{
-	static const struct {
-		const char *text;
-		size_t len;
-		const char *rule;
-	} cases[] = {
-#define TEXT(s) (s), sizeof(s) - 1
-	    {TEXT(""), "not a secret key"},
-	    {TEXT("\n"), "not a secret key"},
-	    {TEXT(VKEY "\n"), "not a secret key"},
-	    {TEXT("PRIVATE+KEY+"), "NAME+HASH+BASE64"},
-	    {TEXT(SECRET "\n\n"), "base64"},
-	    {TEXT(SECRET "\r\n"), "base64"},
-	    {TEXT(" " SECRET), "not a secret key"},
-	    {TEXT(SECRET "\0" SECRET), "not a secret key"},
-	    {TEXT(SECRET "\0\n"), "not a secret key"},
-	    {TEXT(SECRET "\n" SECRET), "base64"},
-	    /* The public half with the secret prefix: its hash is that of another seed. */
-	    {TEXT("PRIVATE+KEY+" VKEY), "does not belong"},
-	    {TEXT("PRIVATE+KEY+" NAME
-		  "+1704497c+AZ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"),
-		"does not belong"},
-	    {TEXT("PRIVATE+KEY+" NAME
-		  "+1704497b+BJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"),
-		"not an Ed25519 key"},
-	};
-	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
-	char large[513];
-
-	(void)state;
-	scratch_make(&s);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		write_file(s.fd, "key", cases[i].text, cases[i].len);
-		load_refused(s.fd, ERR_MALFORMED, cases[i].rule);
-	}
-	memset(large, 'a', sizeof(large));
-	write_file(s.fd, "key", large, sizeof(large));
-	load_refused(s.fd, ERR_MALFORMED, "more than the 512 allowed");
-}
-
 static void test_bad_name_makes_no_key(void **state)
 {
 	struct secret_key *k;
@@ -658,12 +456,6 @@ int main(void)
 	    cmocka_unit_test(test_vkey),
 	    cmocka_unit_test(test_vkey_refused),
 	    cmocka_unit_test(test_long_vkey),
-	    cmocka_unit_test(test_save_and_load),
-	    cmocka_unit_test(test_load_known),
-	    cmocka_unit_test(test_file_mode),
-	    cmocka_unit_test(test_file_owner),
-	    cmocka_unit_test(test_file_kind),
-	    cmocka_unit_test(test_file_text),
 	    cmocka_unit_test(test_bad_name_makes_no_key),
 	};
 

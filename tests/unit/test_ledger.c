@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "crypto/merkle.h"
+#include "crypto/keyfile.h"
 #include "scratch.h"
 
 /* ---- making one ---- */
