@@ -238,7 +238,7 @@ int key_text_split(const char *text, struct key_text *out, struct err *e)
 
 int public_key_parse(const char *vkey, struct public_key *out, struct err *e)
 {
-	uint8_t point[KEY_BYTES];
+	uint8_t point[KEY_BYTES] = {0};
 	struct key_text text = {.bytes = point};
 	int r = key_text_split(vkey, &text, e);
 

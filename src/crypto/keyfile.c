@@ -7,10 +7,11 @@
 
 #include "base/fs.h"
 #include "crypto/key_impl.h"
-#include "crypto/secmem.h"
+#include "crypto/wrap.h"
 
-#define SECRET_PREFIX "PRIVATE+KEY+"
-#define KEY_FILE_MAX 512
+#define CLEAR_PREFIX "PRIVATE+KEY+"
+
+/* ---- files ---- */
 
 static int check_file(const char *file, const struct stat *st, struct err *e)
 {
@@ -24,21 +25,98 @@ static int check_file(const char *file, const struct stat *st, struct err *e)
 	return 0;
 }
 
-/* Into locked memory throughout. */
-static int parse_secret(struct buf *text, struct secret_key **out, struct err *e)
+/* The directory of a file, and its name there. What is absolute an administrator has named. */
+static int open_directory(
+    int dirfd, const char *file, int *out_fd, const char **name, struct err *e)
 {
+	const char *slash = strrchr(file, '/');
+	CLEANUP_FREE char *dir = NULL;
+
+	*name = file;
+	if (file[0] != '/')
+		return fs_open_dir(dirfd, ".", out_fd, e);
+	*name = slash + 1;
+	dir = xstrndup(file, (size_t)(*name - file));
+	return fs_open_root(dir, out_fd, e);
+}
+
+int keyfile_read(int dirfd, const char *file, struct buf *text, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	const char *name;
+	struct stat st;
+	int r = secmem_prepare(e);
+
+	if (!r)
+		r = open_directory(dirfd, file, &fd, &name, e);
+	if (!r)
+		r = fs_read_file(fd, name, KEYFILE_MAX, text, &st, e);
+	if (r)
+		return err_wrap(e, "key file");
+	return check_file(file, &st, e);
+}
+
+static int format_clear(const struct secret_key *k, struct buf *out, struct err *e)
+{
+	int r = buf_adds(out, CLEAR_PREFIX, e);
+
+	if (!r)
+		r = key_text_format(secret_key_public(k), secret_key_seed(k), out, e);
+	return r ? r : buf_adds(out, "\n", e);
+}
+
+static int format_wrapped(const struct secret_key *k, const struct buf *passphrase,
+    struct buf *out, struct err *e)
+{
+	struct wrapped_key wrapped;
+	int r = key_wrap(k, passphrase, &wrap_cost_default, &wrapped, e);
+
+	return r ? r : wrapped_key_format(&wrapped, out, e);
+}
+
+int keyfile_write(const struct secret_key *k, int dirfd, const char *file,
+    const struct buf *passphrase, struct err *e)
+{
+	CLEANUP_SECRET_BUF struct buf text;
+	CLEANUP_FD int fd = -1;
+	const char *name;
+	int r;
+
+	secret_buf_init(&text, KEYFILE_MAX);
+	r = passphrase ? format_wrapped(k, passphrase, &text, e)
+		       : format_clear(k, &text, e);
+	if (!r)
+		r = open_directory(dirfd, file, &fd, &name, e);
+	if (!r)
+		r = fs_create(fd, name, text.data, text.len, 0600, e);
+	return r ? err_wrap(e, "key file") : 0;
+}
+
+/* ---- text ---- */
+
+bool keyfile_is_wrapped(const struct buf *text)
+{
+	return wrapped_key_is(text->data);
+}
+
+static int parse_clear(const struct buf *text, struct secret_key **out, struct err *e)
+{
+	CLEANUP_SECRET_BUF struct buf copy;
 	CLEANUP_SECRET_BUF struct buf seed;
 	struct key_text parts;
 	int r;
 
+	secret_buf_init(&copy, KEYFILE_MAX);
 	secret_buf_init(&seed, KEY_BYTES);
 	parts.bytes = (uint8_t *)seed.data;
-	if (text->len && text->data[text->len - 1] == '\n')
-		buf_truncate(text, text->len - 1);
-	if (strlen(text->data) != text->len ||
-	    strncmp(text->data, SECRET_PREFIX, strlen(SECRET_PREFIX)) != 0)
+	if (strncmp(text->data, CLEAR_PREFIX, strlen(CLEAR_PREFIX)) != 0)
 		return err_set(e, ERR_MALFORMED, "not a secret key");
-	r = key_text_split(text->data + strlen(SECRET_PREFIX), &parts, e);
+	r = buf_adds(&copy, text->data + strlen(CLEAR_PREFIX), e);
+	if (r)
+		return r;
+	if (copy.len && copy.data[copy.len - 1] == '\n')
+		buf_truncate(&copy, copy.len - 1);
+	r = key_text_split(copy.data, &parts, e);
 	if (!r)
 		r = secret_key_from_seed(parts.name, parts.bytes, out, e);
 	if (!r && secret_key_public(*out)->id != parts.id) {
@@ -48,35 +126,59 @@ static int parse_secret(struct buf *text, struct secret_key **out, struct err *e
 	return r;
 }
 
-int secret_key_load(int dirfd, const char *file, struct secret_key **out, struct err *e)
+static int check_text(const struct buf *text, struct err *e)
 {
-	CLEANUP_SECRET_BUF struct buf text;
-	struct stat st;
-	int r;
+	return strlen(text->data) == text->len
+		   ? 0
+		   : err_set(e, ERR_MALFORMED, "not a secret key: a NUL byte");
+}
 
-	*out = NULL;
-	secret_buf_init(&text, KEY_FILE_MAX);
-	r = fs_read_file(dirfd, file, KEY_FILE_MAX, &text, &st, e);
+int keyfile_public(const struct buf *text, struct public_key *out, struct err *e)
+{
+	CLEANUP_SECRET_KEY struct secret_key *k = NULL;
+	struct wrapped_key wrapped;
+	int r = check_text(text, e);
+
+	if (r)
+		return r;
+	if (keyfile_is_wrapped(text)) {
+		r = wrapped_key_parse(text->data, &wrapped, e);
+		if (!r)
+			*out = wrapped.public;
+		return r;
+	}
+	r = parse_clear(text, &k, e);
 	if (!r)
-		r = check_file(file, &st, e);
-	if (!r && parse_secret(&text, out, e))
-		r = err_wrap(e, "key file %s", file);
+		*out = *secret_key_public(k);
 	return r;
 }
 
-int secret_key_save(
-    const struct secret_key *k, int dirfd, const char *file, struct err *e)
+static int unwrap(const struct buf *text, const char *what,
+    const struct passphrase_source *source, struct secret_key **out, struct err *e)
 {
-	CLEANUP_SECRET_BUF struct buf text;
-	int r;
+	CLEANUP_SECRET_BUF struct buf passphrase;
+	struct wrapped_key wrapped;
+	int r = wrapped_key_parse(text->data, &wrapped, e);
 
-	secret_buf_init(&text, KEY_FILE_MAX);
-	r = buf_adds(&text, SECRET_PREFIX, e);
+	secret_buf_init(&passphrase, PASSPHRASE_MAX);
+	if (r)
+		return err_wrap(e, "%s", what);
+	r = passphrase_get(source, what, false, &passphrase, e);
+	if (r)
+		return r;
+	r = key_unwrap(&wrapped, &passphrase, out, e);
+	return r ? err_wrap(e, "%s", what) : 0;
+}
+
+int keyfile_unlock(const struct buf *text, const char *what,
+    const struct passphrase_source *source, struct secret_key **out, struct err *e)
+{
+	int r = check_text(text, e);
+
+	*out = NULL;
+	if (!r && keyfile_is_wrapped(text))
+		return unwrap(text, what, source, out, e);
 	if (!r)
-		r = key_text_format(secret_key_public(k), secret_key_seed(k), &text, e);
-	if (!r)
-		r = buf_adds(&text, "\n", e);
-	if (!r)
-		r = fs_create(dirfd, file, text.data, text.len, 0600, e);
-	return r;
+		r = parse_clear(text, out, e);
+	return r ? err_wrap(e, "%s", what) : 0;
 }

@@ -46,7 +46,7 @@ static int write_parts(
 	if (r)
 		return r;
 	signer = signer_of_key(key);
-	r = secret_key_save(key, dirfd, LEDGER_FILE_KEY, e);
+	r = keyfile_write(key, dirfd, LEDGER_FILE_KEY, NULL, e);
 	if (!r)
 		r = ledger_dir_write_statprint_key(dirfd, e);
 	if (!r)
@@ -195,21 +195,13 @@ static int load(struct ledger *l, struct err *e)
 /* A missing key only means that nothing can be appended; a wrong one is an error. */
 static int load_key(struct ledger *l, struct err *e)
 {
-	const struct public_key *mine;
-	struct secret_key *key;
-	int r = secret_key_load(l->dirfd, LEDGER_FILE_KEY, &key, e);
+	const struct signer_source source = {.place = SIGNER_FILE,
+	    .name = LEDGER_FILE_KEY,
+	    .dirfd = l->dirfd,
+	    .quiet = true};
+	int r = signer_open(&source, l->trusted, l->n_trusted, &l->own_key, e);
 
-	if (r)
-		return r == ERR_NOT_FOUND ? 0 : r;
-	l->own_key = signer_of_key(key);
-	mine = signer_public(l->own_key);
-	for (size_t i = 0; i < l->n_trusted; i++) {
-		if (strcmp(l->trusted[i].name, mine->name) == 0 &&
-		    memcmp(l->trusted[i].point, mine->point, KEY_BYTES) == 0)
-			return 0;
-	}
-	return err_set(e, ERR_LEDGER,
-	    "key file " LEDGER_FILE_KEY ": not a key of " LEDGER_FILE_TRUST);
+	return r == ERR_NOT_FOUND ? 0 : r;
 }
 
 /* The keeper is forked before there is a secret in memory. */

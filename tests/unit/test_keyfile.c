@@ -51,12 +51,24 @@ static void write_file(int dirfd, const char *name, const void *data, size_t len
 	assert_int_equal(write(fd, data, len), len);
 }
 
+static int load(int dirfd, const char *file, struct secret_key **out, struct err *e)
+{
+	static const struct passphrase_source none = {.kind = PASSPHRASE_NONE};
+	CLEANUP_SECRET_BUF struct buf text;
+	int r;
+
+	*out = NULL;
+	secret_buf_init(&text, KEYFILE_MAX);
+	r = keyfile_read(dirfd, file, &text, e);
+	return r ? r : keyfile_unlock(&text, "key file key", &none, out, e);
+}
+
 static void load_refused(int dirfd, enum err_code code, const char *rule)
 {
 	struct secret_key *k;
 	struct err e = {0};
 
-	assert_int_equal(secret_key_load(dirfd, "key", &k, &e), code);
+	assert_int_equal(load(dirfd, "key", &k, &e), code);
 	assert_null(k);
 	assert_non_null(strstr(e.msg, "key"));
 	assert_non_null(strstr(e.msg, rule));
@@ -76,20 +88,20 @@ static void test_save_and_load(void **state)
 	(void)state;
 	scratch_make(&s);
 	assert_int_equal(secret_key_generate(NAME, &k, &e), 0);
-	assert_int_equal(secret_key_save(k, s.fd, "key", &e), 0);
+	assert_int_equal(keyfile_write(k, s.fd, "key", NULL, &e), 0);
 	umask(mask);
 	assert_int_equal(fstatat(s.fd, "key", &st, AT_SYMLINK_NOFOLLOW), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 0600);
-	assert_int_equal(secret_key_load(s.fd, "key", &loaded, &e), 0);
+	assert_int_equal(load(s.fd, "key", &loaded, &e), 0);
 	assert_int_equal(key_sign(k, "abc", 3, a, &e), 0);
 	assert_int_equal(key_sign(loaded, "abc", 3, b, &e), 0);
 	assert_memory_equal(a, b, SIGNATURE_BYTES);
 
 	/* A key is never replaced. */
 	assert_int_equal(secret_key_generate(NAME, &other, &e), 0);
-	assert_int_equal(secret_key_save(other, s.fd, "key", &e), ERR_REFUSED);
+	assert_int_equal(keyfile_write(other, s.fd, "key", NULL, &e), ERR_REFUSED);
 	secret_key_free_p(&loaded);
-	assert_int_equal(secret_key_load(s.fd, "key", &loaded, &e), 0);
+	assert_int_equal(load(s.fd, "key", &loaded, &e), 0);
 	assert_memory_equal(
 	    secret_key_public(loaded)->point, secret_key_public(k)->point, KEY_BYTES);
 }
@@ -106,14 +118,14 @@ static void test_load_known(void **state)
 		CLEANUP_SECRET_KEY struct secret_key *k = NULL;
 
 		write_file(s.fd, "key", texts[i], strlen(texts[i]));
-		assert_int_equal(secret_key_load(s.fd, "key", &k, &e), 0);
+		assert_int_equal(load(s.fd, "key", &k, &e), 0);
 		assert_int_equal(secret_key_public(k)->id, 0x1704497b);
 	}
 	assert_int_equal(fchmodat(s.fd, "key", 0400, 0), 0);
 	{
 		CLEANUP_SECRET_KEY struct secret_key *k = NULL;
 
-		assert_int_equal(secret_key_load(s.fd, "key", &k, &e), 0);
+		assert_int_equal(load(s.fd, "key", &k, &e), 0);
 	}
 }
 
@@ -148,7 +160,7 @@ static void test_file_owner(void **state)
 		struct err e;
 
 		system = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		assert_int_equal(secret_key_load(system, "hostname", &k, &e), ERR_LEDGER);
+		assert_int_equal(load(system, "hostname", &k, &e), ERR_LEDGER);
 		assert_non_null(strstr(e.msg, "owned by uid 0"));
 	}
 }
@@ -199,7 +211,7 @@ static void test_file_text(void **state)
 		"not an Ed25519 key"},
 	};
 	CLEANUP(scratch_remove) struct scratch s = {.fd = -1};
-	char large[513];
+	char large[KEYFILE_MAX + 1];
 
 	(void)state;
 	scratch_make(&s);
@@ -209,7 +221,7 @@ static void test_file_text(void **state)
 	}
 	memset(large, 'a', sizeof(large));
 	write_file(s.fd, "key", large, sizeof(large));
-	load_refused(s.fd, ERR_MALFORMED, "more than the 512 allowed");
+	load_refused(s.fd, ERR_MALFORMED, "more than the 1024 allowed");
 }
 
 static int setup(void **state)

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "crypto/merkle.h"
 #include "crypto/keyfile.h"
+#include "crypto/merkle.h"
 #include "scratch.h"
 
 /* ---- making one ---- */
@@ -310,24 +310,32 @@ static void of_two_writers_one_wins(void **state)
 
 /* ---- forgeries ---- */
 
+static struct secret_key *key_of_ledger(void)
+{
+	static const struct passphrase_source none = {.kind = PASSPHRASE_NONE};
+	CLEANUP_SECRET_BUF struct buf text;
+	struct secret_key *key;
+	struct err e;
+
+	secret_buf_init(&text, KEYFILE_MAX);
+	assert_int_equal(keyfile_read(AT_FDCWD, path_of("key"), &text, &e), 0);
+	assert_int_equal(keyfile_unlock(&text, "key", &none, &key, &e), 0);
+	return key;
+}
+
 /* Signs what no ledger_append() would sign: the attack of a thief of the key, or of a bug. */
 static void sign_entries(const char *const *entries, size_t n)
 {
 	struct checkpoint head = {.origin = ORIGIN, .size = n};
 	const struct signer *signer;
-	struct secret_key *key;
 	struct merkle tree;
 	struct buf note;
 	struct lmdb m;
 	struct err e;
-	int dirfd;
 
 	remove_tree(dir);
 	must_create();
-	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(secret_key_load(dirfd, "key", &key, &e), 0);
-	close(dirfd);
-	signer = signer_of_key(key);
+	signer = signer_of_key(key_of_ledger());
 	m = lmdb_open(dir);
 	merkle_init(&tree);
 	for (size_t i = 0; i < n; i++) {
@@ -640,13 +648,8 @@ static void trusted_keys_are_what_the_file_says(void **state)
 	write_text(path_of("trusted-keys"), mine);
 	ledger_close(must_open(LEDGER_WRITE));
 	/* A key that is not trusted must not sign on. */
-	{
-		int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		assert_int_equal(unlink(path_of("key")), 0);
-		assert_int_equal(secret_key_save(other, dirfd, "key", &e), 0);
-		close(dirfd);
-	}
+	assert_int_equal(unlink(path_of("key")), 0);
+	assert_int_equal(keyfile_write(other, AT_FDCWD, path_of("key"), NULL, &e), 0);
 	refuses_to_open(ERR_LEDGER, "key");
 	buf_release(&vkey);
 	secret_key_free(other);
