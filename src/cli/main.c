@@ -278,5 +278,6 @@ int main(int argc, char **argv)
 		status = err_exit_status(&e);
 	}
 	free(c.ledger_dir);
+	config_release(&c.config);
 	return status;
 }

@@ -16,6 +16,13 @@ void config_default(struct config *c)
 	policy_default(&c->policy);
 }
 
+void config_release(struct config *c)
+{
+	free(c->key.name);
+	free(c->key.credential);
+	config_default(c);
+}
+
 static int set_threads(struct config *c, const char *value, struct err *e)
 {
 	char *end;
@@ -65,6 +72,72 @@ static int set_finding(
 	return policy_set(&c->policy, class, severity, e);
 }
 
+/* What follows "WORD:" of a value, or NULL. */
+static const char *after(const char *value, const char *word)
+{
+	size_t len = strlen(word);
+
+	return strncmp(value, word, len) == 0 && value[len] == ':' ? value + len + 1
+								   : NULL;
+}
+
+static void take_copy(char **to, const char *text)
+{
+	free(*to);
+	*to = text ? xstrdup(text) : NULL;
+}
+
+static int set_source(struct key_settings *k, const char *value, struct err *e)
+{
+	const char *name = NULL;
+
+	if (strcmp(value, "file") == 0 || (name = after(value, "file"))) {
+		k->place = SIGNER_FILE;
+	} else if (strcmp(value, "agent") == 0 || (name = after(value, "agent"))) {
+		k->place = SIGNER_AGENT;
+	} else if ((name = after(value, "credential"))) {
+		k->place = SIGNER_CREDENTIAL;
+		if (!credential_name_is_valid(name))
+			return err_set(e, ERR_USAGE,
+			    "source: '%s' is no name of a credential", name);
+	} else {
+		return err_set(e, ERR_USAGE,
+		    "source: '%s' is not file, file:/PATH, credential:NAME, agent or "
+		    "agent:/SOCKET",
+		    value);
+	}
+	if (name && k->place != SIGNER_CREDENTIAL && name[0] != '/')
+		return err_set(e, ERR_USAGE, "source: '%s' is no absolute path", name);
+	take_copy(&k->name, name);
+	return 0;
+}
+
+static int set_passphrase(struct key_settings *k, const char *value, struct err *e)
+{
+	const char *name = after(value, "credential");
+
+	if (name && !credential_name_is_valid(name))
+		return err_set(
+		    e, ERR_USAGE, "passphrase: '%s' is no name of a credential", name);
+	if (!name && strcmp(value, "ask") != 0 && strcmp(value, "none") != 0)
+		return err_set(e, ERR_USAGE,
+		    "passphrase: '%s' is not ask, credential:NAME or none", value);
+	k->passphrase = name			    ? PASSPHRASE_CREDENTIAL
+			: strcmp(value, "ask") == 0 ? PASSPHRASE_ASK
+						    : PASSPHRASE_NONE;
+	take_copy(&k->credential, name);
+	return 0;
+}
+
+static int set_key(struct config *c, const char *name, const char *value, struct err *e)
+{
+	if (strcmp(name, "source") == 0)
+		return set_source(&c->key, value, e);
+	if (strcmp(name, "passphrase") == 0)
+		return set_passphrase(&c->key, value, e);
+	return err_set(e, ERR_USAGE, "section [key] has no setting '%s'", name);
+}
+
 /* Cuts comment and white space around; the result is inside `line`. */
 static char *trim(char *line)
 {
@@ -76,39 +149,50 @@ static char *trim(char *line)
 	return line + strspn(line, " \t");
 }
 
-enum section { SECTION_NONE, SECTION_VERIFY, SECTION_FINDINGS };
+struct section {
+	const char *name;
+	int (*set)(struct config *c, const char *name, const char *value, struct err *e);
+};
 
-static int parse_line(struct config *c, char *line, enum section *section, struct err *e)
+static const struct section sections[] = {
+    {"[verify]", set_verify},
+    {"[findings]", set_finding},
+    {"[key]", set_key},
+};
+
+static const struct section *find_section(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+		if (strcmp(sections[i].name, name) == 0)
+			return &sections[i];
+	}
+	return NULL;
+}
+
+static int parse_line(
+    struct config *c, char *line, const struct section **section, struct err *e)
 {
 	char *equals;
 
 	if (line[0] == '\0')
 		return 0;
 	if (line[0] == '[') {
-		*section = strcmp(line, "[verify]") == 0     ? SECTION_VERIFY
-			   : strcmp(line, "[findings]") == 0 ? SECTION_FINDINGS
-							     : SECTION_NONE;
+		*section = find_section(line);
 		return *section ? 0 : err_set(e, ERR_USAGE, "no section '%s'", line);
 	}
 	equals = strchr(line, '=');
 	if (!equals)
 		return err_set(e, ERR_USAGE, "expected NAME = VALUE");
 	*equals = '\0';
-	switch (*section) {
-	case SECTION_VERIFY:
-		return set_verify(c, trim(line), trim(equals + 1), e);
-	case SECTION_FINDINGS:
-		return set_finding(c, trim(line), trim(equals + 1), e);
-	case SECTION_NONE:
-		break;
-	}
-	return err_set(e, ERR_USAGE, "a setting before any section");
+	if (!*section)
+		return err_set(e, ERR_USAGE, "a setting before any section");
+	return (*section)->set(c, trim(line), trim(equals + 1), e);
 }
 
 int config_parse(const char *text, size_t len, struct config *c, struct err *e)
 {
 	CLEANUP_FREE char *copy = NULL;
-	enum section section = SECTION_NONE;
+	const struct section *section = NULL;
 	char *rest;
 	char *line;
 

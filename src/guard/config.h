@@ -8,26 +8,41 @@
  *   threads = 0         # 0: one per processor
  *   [findings]
  *   name-unsealed = ignore
+ *   [key]
+ *   source = file       # file, file:/PATH, credential:NAME, agent, agent:/SOCKET
+ *   passphrase = ask    # ask, credential:NAME, none
  *
  * The file decides what is denied, so it is trusted only if nobody but root or its user can write it.
  */
 #ifndef GUARD_CONFIG_H
 #define GUARD_CONFIG_H
 
+#include "crypto/signer.h"
 #include "guard/policy.h"
 #include "guard/verify.h"
+
+/* Where the secret key is; the members of a signer_source that are settings. Owned. */
+struct key_settings {
+	enum signer_place place;
+	char *name; /* NULL: the file "key" of the ledger, or $SSH_AUTH_SOCK */
+	enum passphrase_kind passphrase;
+	char *credential; /* of PASSPHRASE_CREDENTIAL */
+};
 
 struct config {
 	struct policy policy;
 	enum verify_level level;
 	bool cached;
 	unsigned threads;
+	struct key_settings key;
 };
 
 #define CONFIG_MAX_BYTES 65536
 #define CONFIG_THREADS_MAX 256
 
 void config_default(struct config *c);
+void config_release(struct config *c);
+#define CLEANUP_CONFIG CLEANUP(config_release)
 /* ERR_USAGE for what the file says wrong (line named), ERR_NOT_FOUND if there is no such file. */
 MUSTUSE int config_load(const char *path, struct config *c, struct err *e);
 /* The bytes of a file, for tests and fuzzing. */

@@ -15,5 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	    (c.policy.severity[FINDING_TREE_UNREADABLE] != SEVERITY_DENY ||
 		c.policy.severity[FINDING_TREE_UNSTABLE] != SEVERITY_DENY))
 		abort();
+	if (c.key.name && c.key.place != SIGNER_CREDENTIAL && c.key.name[0] != '/')
+		abort();
+	config_release(&c);
 	return 0;
 }

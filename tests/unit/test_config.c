@@ -50,6 +50,66 @@ static void test_settings(void **state)
 	assert_int_equal(c.policy.severity[FINDING_LAYER_MAPPED], SEVERITY_DENY);
 }
 
+static void test_key_sources(void **state)
+{
+	static const struct {
+		const char *value;
+		enum signer_place place;
+		const char *name;
+	} cases[] = {
+	    {"file", SIGNER_FILE, NULL},
+	    {"file:/etc/layerseal/key", SIGNER_FILE, "/etc/layerseal/key"},
+	    {"agent", SIGNER_AGENT, NULL},
+	    {"agent:/run/agent", SIGNER_AGENT, "/run/agent"},
+	    {"credential:ledger.key", SIGNER_CREDENTIAL, "ledger.key"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP_FREE char *text = xasprintf("[key]\nsource = file:/first\n"
+						    "source = %s\n",
+		    cases[i].value);
+		CLEANUP_CONFIG struct config c;
+		struct err e;
+
+		assert_int_equal(parse(text, &c, &e), 0);
+		assert_int_equal(c.key.place, cases[i].place);
+		assert_int_equal(c.key.passphrase, PASSPHRASE_IF_NEEDED);
+		if (cases[i].name)
+			assert_string_equal(c.key.name, cases[i].name);
+		else
+			assert_null(c.key.name);
+	}
+}
+
+static void test_passphrases(void **state)
+{
+	static const struct {
+		const char *value;
+		enum passphrase_kind kind;
+		const char *credential;
+	} cases[] = {
+	    {"ask", PASSPHRASE_ASK, NULL},
+	    {"none", PASSPHRASE_NONE, NULL},
+	    {"credential:phrase", PASSPHRASE_CREDENTIAL, "phrase"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP_FREE char *text =
+		    xasprintf("[key]\npassphrase = %s\n", cases[i].value);
+		CLEANUP_CONFIG struct config c;
+		struct err e;
+
+		assert_int_equal(parse(text, &c, &e), 0);
+		assert_int_equal(c.key.passphrase, cases[i].kind);
+		if (cases[i].credential)
+			assert_string_equal(c.key.credential, cases[i].credential);
+		else
+			assert_null(c.key.credential);
+	}
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -69,6 +129,16 @@ static void test_refused(void **state)
 	    {"[findings]\ntree-unreadable = ignore\n", "can only be deny"},
 	    {"[findings]\ntree-unstable = warn\n", "can only be deny"},
 	    {"[findings]\ntree-content\n", "expected NAME = VALUE"},
+	    {"[key]\nsource = tpm\n", "is not file, file:/PATH"},
+	    {"[key]\nsource = file:key\n", "'key' is no absolute path"},
+	    {"[key]\nsource = agent:\n", "'' is no absolute path"},
+	    {"[key]\nsource = files\n", "is not file"},
+	    {"[key]\nsource = credential:\n", "no name of a credential"},
+	    {"[key]\nsource = credential:../key\n", "no name of a credential"},
+	    {"[key]\nsource = credential:.key\n", "no name of a credential"},
+	    {"[key]\npassphrase = secret\n", "is not ask"},
+	    {"[key]\npassphrase = credential:a/b\n", "no name of a credential"},
+	    {"[key]\nname = a\n", "section [key] has no setting 'name'"},
 	};
 	struct config c;
 	struct err e;
@@ -141,6 +211,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_settings),
+	    cmocka_unit_test(test_key_sources),
+	    cmocka_unit_test(test_passphrases),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_owner_and_mode),
 	    cmocka_unit_test(test_policy_apply),
