@@ -12,7 +12,7 @@ DESTDIR ?=
 VARIANT ?= release
 B := build/$(VARIANT)
 
-PKGS := libgcrypt lmdb libxxhash jansson zlib libarchive sqlite3
+PKGS := libgcrypt lmdb libseccomp libxxhash jansson zlib libarchive sqlite3
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wformat=2 -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wconversion \

@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "cli/cli.h"
 #include "cli/report.h"
+#include "ledger/confine.h"
 
 struct counts {
 	size_t layers, retired_layers, images, retired_images, with_print;
@@ -56,6 +57,7 @@ static int print_text(
 	CLEANUP_FREE char *graphroot = esc_str(s->config.graphroot);
 	CLEANUP_BUF struct buf vkey;
 	char root[DIGEST_TEXT_LEN + 1], id[2 * STORE_ID_BYTES + 1], when[REPORT_TIME_MAX];
+	char sandbox[CONFINE_TEXT_MAX];
 	int r;
 
 	buf_init(&vkey, 1024);
@@ -65,6 +67,7 @@ static int print_text(
 	digest_text(&head->root, root);
 	hex_encode(id, s->store_id.bytes, STORE_ID_BYTES);
 	report_time(last_time(s->ledger), when);
+	confine_text(ledger_confinement(s->ledger), sandbox);
 	printf("ledger      %s%s\n", dir,
 	    ledger_writable(s->ledger) ? "" : " (verify only: no key)");
 	printf("  size      %" PRIu64 " entries, the last of %s\n", head->size, when);
@@ -74,12 +77,23 @@ static int print_text(
 	    "  statprint %s\n", ledger_statprint_key(s->ledger)
 				    ? "secret present"
 				    : "secret missing: every layer is measured in full");
+	printf("  sandbox   %s\n", sandbox);
 	printf("store       %s (%s)\n", graphroot, store_driver_name(s->config.driver));
 	printf("  id        %s\n", id);
 	printf("  layers    %zu sealed (%zu with a statprint), %zu retired\n", n->layers,
 	    n->with_print, n->retired_layers);
 	printf("  images    %zu sealed, %zu retired\n", n->images, n->retired_images);
 	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
+}
+
+static void add_sandbox(struct jsonout *j, const struct confinement *c)
+{
+	jsonout_begin(j, "sandbox", '{');
+	jsonout_bool(j, "seccomp", c->seccomp);
+	jsonout_u64(j, "landlock", c->landlock);
+	jsonout_bool(j, "memory", c->memory);
+	jsonout_bool(j, "cpu", c->cpu);
+	jsonout_end(j, '}');
 }
 
 static int print_json(
@@ -105,6 +119,7 @@ static int print_json(
 	jsonout_str(&j, "key", vkey.data);
 	jsonout_bool(&j, "writable", ledger_writable(s->ledger));
 	jsonout_bool(&j, "statprint_secret", ledger_statprint_key(s->ledger) != NULL);
+	add_sandbox(&j, ledger_confinement(s->ledger));
 	jsonout_u64(&j, "last_time", (uint64_t)last_time(s->ledger));
 	jsonout_str(&j, "store", id);
 	jsonout_str(&j, "graphroot", s->config.graphroot);

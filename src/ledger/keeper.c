@@ -6,13 +6,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-/* A keeper that says nothing for this long is reading a damaged database in circles. */
-#define READ_PATIENCE_S 10
+#include "ledger/confine.h"
+
 /* A commit waits for the disk, and for whoever else is writing. */
 #define WRITE_PATIENCE_S 60
 /* A keeper whose socket closed has this long to be gone. */
@@ -20,8 +21,11 @@
 
 struct keeper {
 	pthread_mutex_t lock;
-	pid_t pid; /* 0: gone, or not to be trusted any more */
+	pid_t pid;	/* 0: gone, or not to be trusted any more */
+	rlim_t cpu_max; /* seconds that nobody may raise */
 	struct wire wire;
+	bool confined; /* it said so */
+	struct confinement confinement;
 	bool mute;	    /* the question could not be sent, but an answer may wait */
 	struct buf payload; /* of the newest answer */
 };
@@ -29,9 +33,12 @@ struct keeper {
 int keeper_start(int dirfd, enum keeper_mode mode, struct keeper **out, struct err *e)
 {
 	pid_t parent = getpid(), pid;
+	struct rlimit cpu;
 	int fds[2];
 
 	*out = NULL;
+	if (getrlimit(RLIMIT_CPU, &cpu))
+		return err_sys(e, "getrlimit");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
 		return err_sys(e, "socketpair");
 	pid = fork();
@@ -49,6 +56,7 @@ int keeper_start(int dirfd, enum keeper_mode mode, struct keeper **out, struct e
 	*out = xcalloc(1, sizeof(**out));
 	pthread_mutex_init(&(*out)->lock, NULL);
 	(*out)->pid = pid;
+	(*out)->cpu_max = cpu.rlim_max;
 	(*out)->wire.fd = fds[0];
 	buf_init(&(*out)->payload, WIRE_MAX_BYTES);
 	return 0;
@@ -93,6 +101,21 @@ static bool has_ended(struct keeper *k, int *status)
 	return false;
 }
 
+static int died(int signal, struct err *e)
+{
+	if (signal == SIGSYS)
+		return err_set(e, ERR_LEDGER,
+		    "the ledger's database is damaged: its reader was ended by the "
+		    "sandbox, at a system call it has no use for");
+	if (signal == SIGXCPU)
+		return err_set(e, ERR_LEDGER,
+		    "the ledger's database is damaged: its reader ran in circles and "
+		    "used up its CPU time");
+	return err_set(e, ERR_LEDGER,
+	    "the ledger's database is damaged: reading it ended with signal %d (%s)",
+	    signal, strsignal(signal));
+}
+
 /* The socket failed: say what became of the keeper rather than of the socket. */
 static int lost(struct keeper *k, struct err *e)
 {
@@ -100,10 +123,7 @@ static int lost(struct keeper *k, struct err *e)
 	int status = 0;
 
 	if (has_ended(k, &status) && WIFSIGNALED(status))
-		return err_set(e, ERR_LEDGER,
-		    "the ledger's database is damaged: reading it ended with signal %d "
-		    "(%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return died(WTERMSIG(status), e);
 	end_keeper(k);
 	return err_set(
 	    e, ERR_LEDGER, "the ledger's database cannot be read: %s", why.msg);
@@ -153,12 +173,57 @@ static int remote_error(struct keeper *k, struct err *e)
 	    k->payload.data + sizeof(code));
 }
 
-/* The next answer; one of type WIRE_ERROR becomes an error. */
-static int answer(struct keeper *k, enum wire_type *type, struct err *e)
+/*
+ * As much CPU time as patience, from now on: a keeper that runs in circles ends even if this process
+ * is stopped meanwhile. If it is gone already, the answer will tell.
+ */
+static void grant_cpu(struct keeper *k)
 {
+	struct rlimit l = {.rlim_max = k->cpu_max};
+	struct timespec used;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(k->pid, &clock) || clock_gettime(clock, &used))
+		return;
+	l.rlim_cur = (rlim_t)used.tv_sec + 1 + (rlim_t)k->wire.patience_s;
+	l.rlim_cur = l.rlim_cur < l.rlim_max ? l.rlim_cur : l.rlim_max;
+	(void)!prlimit(k->pid, RLIMIT_CPU, &l, NULL);
+}
+
+static int receive(struct keeper *k, enum wire_type *type, struct err *e)
+{
+	grant_cpu(k);
 	if (wire_recv(&k->wire, type, &k->payload, e))
 		return lost(k, e);
 	return *type == WIRE_ERROR ? remote_error(k, e) : 0;
+}
+
+/* Nothing is believed of a keeper that is not confined. */
+static int take_ready(struct keeper *k, enum wire_type type, struct err *e)
+{
+	if (type != WIRE_READY || k->payload.len != sizeof(k->confinement))
+		return unexpected(k, e);
+	memcpy(&k->confinement, k->payload.data, sizeof(k->confinement));
+	k->confined = true;
+	return 0;
+}
+
+/* The next answer; one of type WIRE_ERROR becomes an error. */
+static int answer(struct keeper *k, enum wire_type *type, struct err *e)
+{
+	int r = receive(k, type, e);
+
+	if (!r && !k->confined) {
+		r = take_ready(k, *type, e);
+		if (!r)
+			r = receive(k, type, e);
+	}
+	return r;
+}
+
+const struct confinement *keeper_confinement(const struct keeper *k)
+{
+	return k->confined ? &k->confinement : NULL;
 }
 
 /* ---- dump ---- */
@@ -209,7 +274,7 @@ static int dump(struct keeper *k, const struct keeper_sink *sink, struct err *e)
 
 int keeper_dump(struct keeper *k, const struct keeper_sink *sink, struct err *e)
 {
-	int r = begin(k, READ_PATIENCE_S, e);
+	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
 
 	if (!r)
 		r = dump(k, sink, e);
@@ -306,7 +371,7 @@ int keeper_count_chunks(
     struct keeper *k, const struct digest *digest, uint32_t *n, struct err *e)
 {
 	struct span key = {digest->bytes, DIGEST_BYTES};
-	int r = begin(k, READ_PATIENCE_S, e);
+	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
 
 	if (!r)
 		r = ask(k, WIRE_COUNT_CHUNKS, key, NO_BYTES, WIRE_COUNT, e);
@@ -322,7 +387,7 @@ int keeper_get_chunk(struct keeper *k, const struct digest *digest, uint32_t ind
 {
 	struct span first = {digest->bytes, DIGEST_BYTES};
 	struct span second = {&index, sizeof(index)};
-	int r = begin(k, READ_PATIENCE_S, e);
+	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
 
 	if (!r)
 		r = ask(k, WIRE_GET_CHUNK, first, second, WIRE_CHUNK, e);

@@ -5,6 +5,8 @@
  * it hands over bytes, which the parent authenticates before it parses them, and stores bytes in one
  * transaction.
  *
+ * Before it looks at the database it confines itself (confine.h), and its first words tell how.
+ *
  * The keeper is forked while the program has one thread and no secret in memory (ledger_open), owns
  * the environment for its whole life, and ends with the thread that started it. After that, calls
  * may come from any thread: each is one question and its answer.
@@ -26,12 +28,18 @@ enum keeper_mode {
 	KEEPER_CREATE, /* make an empty database */
 };
 
+/* A keeper that says nothing for this long, or uses as much CPU time, is reading in circles. */
+#define KEEPER_READ_PATIENCE_S 10
+
 struct keeper;
+struct confinement;
 
 /* `dirfd` is the ledger directory, borrowed. */
 MUSTUSE int keeper_start(
     int dirfd, enum keeper_mode mode, struct keeper **out, struct err *e);
 void keeper_stop(struct keeper *k); /* NULL is fine */
+/* What confines it (confine.h); NULL before its first answer. */
+const struct confinement *keeper_confinement(const struct keeper *k);
 
 /*
  * The newest head, then the entries in order, all of one moment. Bytes are borrowed for the call;

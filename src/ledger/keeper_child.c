@@ -6,23 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ledger/entry.h"
+#include "ledger/confine.h"
 #include "ledger/keeper_db.h"
 
-#define ADDRESS_SPACE_MAX (DB_MAP_MAX + (16ULL << 30))
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
+/* A batch of many entries is in memory twice; manifests come in pieces. */
+#define DATA_BYTES_MAX (2ULL << 30)
 
 /* ---- answers ---- */
 
@@ -95,6 +86,7 @@ static int serve(struct db *db, enum wire_type type)
 		return manifest_serve_get(db);
 	case WIRE_ENTRIES:
 	case WIRE_HEAD:
+	case WIRE_READY:
 	case WIRE_COUNT:
 	case WIRE_CHUNK:
 	case WIRE_DONE:
@@ -126,29 +118,60 @@ static int tidy_descriptors(int socket_fd)
 	return moved;
 }
 
-/* The place of everything that limits what a database can make its reader do. */
-static void confine(void)
+/*
+ * What ends the parent, ^C among it, ends the keeper with it: never in the middle of a commit. A
+ * file size limit is an error of the write.
+ */
+static void ignore_signals(void)
 {
 	static const int ignored[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGXFSZ};
-	static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-	const struct rlimit none = {0, 0};
 
-	/* No core: what the parent had in memory is in this process too. */
-	(void)!setrlimit(RLIMIT_CORE, &none);
-	(void)!prctl(PR_SET_DUMPABLE, 0);
-	(void)!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-#ifndef HAS_ASAN /* whose shadow memory is terabytes */
-	const struct rlimit space = {ADDRESS_SPACE_MAX, ADDRESS_SPACE_MAX};
-
-	(void)!setrlimit(RLIMIT_AS, &space);
-#endif
-	/* To die of damage, and not to run on in whatever the parent does about a crash. */
-	for (size_t i = 0; i < ARRAY_LEN(fatal); i++)
-		signal(fatal[i], SIG_DFL);
-	/* What ends the parent, ^C among it, ends the keeper with it: never in the middle of a commit.
-	 * A file size limit is an error of the write. */
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
 		signal(ignored[i], SIG_IGN);
+}
+
+/* From here on the database may do what it wants. */
+static int confine_to(
+    const struct db_files *files, enum keeper_mode mode, struct db *db, struct err *e)
+{
+	const struct confine_files seen = {
+	    .data_fd = files->data_fd,
+	    .lock_fd = files->lock_fd,
+	    .data_writable = mode != KEEPER_READ,
+	};
+	const struct confine_limits limits = {
+	    .file_bytes = DB_MAP_MAX,
+	    .space_bytes = DB_MAP_MAX + 4 * DATA_BYTES_MAX,
+	    .data_bytes = DATA_BYTES_MAX,
+	    .cpu_s = KEEPER_READ_PATIENCE_S,
+	};
+	struct confinement active;
+	int r = confine(&seen, &limits, &active, e);
+
+	if (r)
+		return r;
+	return db_reply(db, WIRE_READY, &active, sizeof(active))
+		   ? err_set(e, ERR_IO, "nobody listens")
+		   : 0;
+}
+
+/* The database is open afterwards, or the parent knows why not and this process ends. */
+static void start(struct db *db, enum keeper_mode mode)
+{
+	struct db_files files = {-1, -1, 0};
+	struct err e;
+	int rc = db_find(&files, mode);
+
+	if (!rc && confine_to(&files, mode, db, &e)) {
+		(void)!reply_text(db, (enum err_code)e.code, e.msg);
+		_exit(1);
+	}
+	if (!rc)
+		rc = db_open(db, &files, mode);
+	if (rc) {
+		(void)!db_reply_result(db, rc);
+		_exit(1);
+	}
 }
 
 void keeper_serve(int socket_fd, int dirfd, enum keeper_mode mode, pid_t parent)
@@ -156,24 +179,19 @@ void keeper_serve(int socket_fd, int dirfd, enum keeper_mode mode, pid_t parent)
 	struct db db = {.wire.patience_s = -1};
 	enum wire_type type;
 	struct err ignored;
-	int rc;
 
 	/* The socket tells that the parent is gone, but not to a keeper that is lost in a loop. */
 	(void)!prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	confine();
+	ignore_signals();
 	buf_init(&db.payload, WIRE_MAX_BYTES);
-	rc = fchdir(dirfd) ? errno : 0;
+	if (fchdir(dirfd))
+		_exit(1);
 	db.wire.fd = tidy_descriptors(socket_fd);
 	if (db.wire.fd < 0)
 		_exit(1);
-	if (!rc)
-		rc = db_open(&db, mode);
-	if (rc) {
-		(void)!db_reply_result(&db, rc);
-		_exit(1);
-	}
+	start(&db, mode);
 	while (wire_recv(&db.wire, &type, &db.payload, &ignored) == 0) {
 		if (serve(&db, type))
 			break;

@@ -28,8 +28,17 @@ MUSTUSE int db_reply_two(
 MUSTUSE int db_reply_result(struct db *db, int rc);
 MUSTUSE int db_reply_malformed(struct db *db);
 
-/* Opens the environment in the current directory; 0, or a code of LMDB or of the system. */
-MUSTUSE int db_open(struct db *db, enum keeper_mode mode);
+/*
+ * The files of the environment in the current directory, nothing of them interpreted yet. Modes
+ * that want files make those that are missing. 0, or a code of LMDB or of the system.
+ */
+struct db_files {
+	int data_fd, lock_fd; /* owned until db_open() */
+	uint64_t map_bytes;
+};
+MUSTUSE int db_find(struct db_files *files, enum keeper_mode mode);
+/* Opens the environment and closes the descriptors; result as above. */
+MUSTUSE int db_open(struct db *db, struct db_files *files, enum keeper_mode mode);
 
 /* Begins a transaction, though another process may have grown the file. */
 MUSTUSE int db_begin(struct db *db, unsigned flags, MDB_txn **txn);

@@ -23,22 +23,7 @@
 
 static const char *const db_names[DB_COUNT] = {"meta", "entry", "head", "manifest"};
 
-/* ---- opening ---- */
-
-static int map_size(uint64_t *out)
-{
-	struct stat st;
-	uint64_t size = MAP_MIN;
-
-	if (stat("data.mdb", &st) == 0) {
-		if ((uint64_t)st.st_size > DB_MAP_MAX)
-			return EFBIG;
-		while (size < DB_MAP_MAX && size < 2 * (uint64_t)st.st_size)
-			size *= 2;
-	}
-	*out = size;
-	return 0;
-}
+/* ---- databases ---- */
 
 static MDB_val val_of(const char *text)
 {
@@ -104,40 +89,80 @@ static void assertion_failed(MDB_env *env, const char *msg)
 	abort();
 }
 
-/*
- * LMDB makes lock.mdb with a hole and maps it: on a full disk the first touch would be SIGBUS, and
- * look like damage. Before the environment is open, because closing a descriptor drops its locks.
- */
-static int reserve_lock_file(enum keeper_mode mode)
-{
-	CLEANUP_FD int fd = open("lock.mdb",
-	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | (mode == KEEPER_CREATE ? O_CREAT : 0),
-	    0600);
+/* ---- opening ---- */
 
-	/* Where nobody may write, or blocks cannot be reserved, LMDB finds its own way. */
-	if (fd >= 0 && fallocate(fd, 0, 0, LOCK_BYTES) &&
-	    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+/* Neither a link nor something that waits for its other end, whatever stands there by now. */
+static int open_regular(const char *name, int flags, int *out_fd, uint64_t *bytes)
+{
+	CLEANUP_FD int fd = open(name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
 		return errno;
+	if (!S_ISREG(st.st_mode))
+		return MDB_INVALID;
+	*bytes = (uint64_t)st.st_size;
+	*out_fd = take_fd(&fd);
 	return 0;
 }
 
-int db_open(struct db *db, enum keeper_mode mode)
+static int map_size(uint64_t file_bytes, uint64_t *out)
+{
+	uint64_t size = MAP_MIN;
+
+	if (file_bytes > DB_MAP_MAX)
+		return EFBIG;
+	while (size < DB_MAP_MAX && size < 2 * file_bytes)
+		size *= 2;
+	*out = size;
+	return 0;
+}
+
+/*
+ * LMDB makes lock.mdb with a hole and maps it: on a full disk the first touch would be SIGBUS, and
+ * look like damage.
+ */
+static int reserve_lock_file(int *fd)
+{
+	uint64_t ignored;
+	int rc = open_regular("lock.mdb", O_RDWR | O_CREAT, fd, &ignored);
+
+	/* Where nobody may write, or blocks cannot be reserved, LMDB finds its own way. */
+	if (rc == EROFS || rc == EACCES)
+		return 0;
+	if (!rc && fallocate(*fd, 0, 0, LOCK_BYTES) &&
+	    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		return errno;
+	return rc;
+}
+
+int db_find(struct db_files *files, enum keeper_mode mode)
+{
+	int flags = mode == KEEPER_CREATE ? O_RDWR | O_CREAT : O_PATH;
+	uint64_t bytes = 0;
+	int rc = open_regular("data.mdb", flags, &files->data_fd, &bytes);
+
+	if (!rc)
+		rc = map_size(bytes, &files->map_bytes);
+	return rc ? rc : reserve_lock_file(&files->lock_fd);
+}
+
+int db_open(struct db *db, struct db_files *files, enum keeper_mode mode)
 {
 	/* NOTLS: a read transaction belongs to its caller, not to the thread. Syncing stays on. */
 	unsigned flags = MDB_NOTLS | (mode == KEEPER_READ ? MDB_RDONLY : 0);
-	uint64_t size;
-	int rc = map_size(&size);
+	int rc;
 
-	if (!rc)
-		rc = reserve_lock_file(mode);
-	if (!rc)
-		rc = mdb_env_create(&db->env);
+	/* Now, because closing a descriptor drops LMDB's locks. */
+	base_close_p(&files->data_fd);
+	base_close_p(&files->lock_fd);
+	rc = mdb_env_create(&db->env);
 	if (!rc)
 		rc = mdb_env_set_assert(db->env, assertion_failed);
 	if (!rc)
 		rc = mdb_env_set_maxdbs(db->env, DB_COUNT);
 	if (!rc)
-		rc = mdb_env_set_mapsize(db->env, size);
+		rc = mdb_env_set_mapsize(db->env, files->map_bytes);
 	if (!rc)
 		rc = mdb_env_open(db->env, ".", flags, 0600);
 	if (!rc)

@@ -409,6 +409,11 @@ const struct xxh_key *ledger_statprint_key(const struct ledger *l)
 	return l->has_print_key ? &l->print_key : NULL;
 }
 
+const struct confinement *ledger_confinement(const struct ledger *l)
+{
+	return keeper_confinement(l->keeper);
+}
+
 bool ledger_writable(const struct ledger *l)
 {
 	return l->own_key != NULL;

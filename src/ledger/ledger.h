@@ -17,6 +17,7 @@
 #include "crypto/note.h"
 #include "ledger/entry.h"
 
+struct confinement;
 struct ledger;
 
 enum ledger_mode { LEDGER_READ, LEDGER_WRITE };
@@ -40,6 +41,8 @@ const struct public_key *ledger_public_key(
     const struct ledger *l); /* the key that signed the head */
 /* NULL if the statprint secret is missing (then everything is measured in full). */
 const struct xxh_key *ledger_statprint_key(const struct ledger *l);
+/* What confines the process that reads its database (ledger/confine.h). */
+const struct confinement *ledger_confinement(const struct ledger *l);
 /* True if this process could append (mode, key present). */
 bool ledger_writable(const struct ledger *l);
 

@@ -21,6 +21,7 @@ enum wire_type {
 	WIRE_ENTRIES, /* items (wire_pack) of one entry each */
 	WIRE_HEAD,    /* u64 size, note text */
 	/* answers */
+	WIRE_READY, /* before all others, once: struct confinement */
 	WIRE_COUNT, /* u32 */
 	WIRE_CHUNK, /* plain text, at least one byte */
 	WIRE_DONE,

@@ -91,7 +91,8 @@ cli_test 'log and show' log_and_show
 json_schemas() {
 	sealed_store
 	guard verify --json | jq -e '.schema == "layerseal.verify/1" and .verdict == "clean" and .findings == []'
-	guard status --json | jq -e '.schema == "layerseal.status/1" and .layers == 2 and .writable'
+	guard status --json | jq -e '.schema == "layerseal.status/1" and .layers == 2 and .writable and
+		.sandbox.seccomp and .sandbox.cpu and (.sandbox.landlock | type) == "number"'
 	guard store --json | jq -e '.schema == "layerseal.store/1" and ([.layers[].state] | all(. == "sealed"))'
 	guard seal --all --json | jq -e '.schema == "layerseal.seal/1" and .unchanged == 4'
 }
