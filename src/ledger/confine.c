@@ -192,6 +192,8 @@ static const int calls[] = {
     SCMP_SYS(munmap),
     SCMP_SYS(mremap),
     SCMP_SYS(madvise),
+    /* the next filter, which can only forbid more */
+    SCMP_SYS(seccomp),
     /* the end, abort() among it */
     SCMP_SYS(exit_group),
     SCMP_SYS(rt_sigprocmask),
@@ -220,7 +222,7 @@ static const struct {
     {SCMP_SYS(write), {0, SCMP_CMP_EQ, STDERR_FILENO, 0}},
 };
 
-static int add_rules(scmp_filter_ctx filter)
+static int allow_calls(scmp_filter_ctx filter)
 {
 	const struct scmp_arg_cmp self = {0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0};
 	int r = 0;
@@ -235,23 +237,29 @@ static int add_rules(scmp_filter_ctx filter)
 		       filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &self);
 }
 
-static int apply_seccomp(struct confinement *active, struct err *e)
+/* Loads a filter; `unknown` is done about what `add` adds no rule for. */
+static int load_filter(
+    uint32_t unknown, int (*add)(scmp_filter_ctx filter), struct err *e)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int r;
+	scmp_filter_ctx filter = seccomp_init(unknown);
+	int r = filter ? 0 : -ENOMEM;
 
-	if (!filter)
-		return err_set(
-		    e, ERR_IO, "ledger: its reader cannot be confined: seccomp");
-	r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (!r)
-		r = add_rules(filter);
+		r = seccomp_attr_set(
+		    filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	/* The kernel's own reason, where it refuses. */
+	if (!r)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
+	/* no_new_privs is set already, and prctl() forbidden the second time. */
+	if (!r)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+	if (!r)
+		r = add(filter);
 	if (!r)
 		r = seccomp_load(filter);
-	if (!r)
+	if (filter)
 		seccomp_release(filter);
 	errno = -r;
-	active->seccomp = r == 0;
 	return r ? failed(e, "seccomp") : 0;
 }
 
@@ -269,7 +277,20 @@ int confine(const struct confine_files *files, const struct confine_limits *limi
 		r = failed(e, "no new privileges");
 	if (!r)
 		r = apply_landlock(files, active, e);
-	return r ? r : apply_seccomp(active, e);
+	if (!r)
+		r = load_filter(SCMP_ACT_KILL_PROCESS, allow_calls, e);
+	active->seccomp = r == 0;
+	return r;
+}
+
+static int forbid_opening(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(openat), 0);
+}
+
+int confine_open_no_more(struct err *e)
+{
+	return load_filter(SCMP_ACT_ALLOW, forbid_opening, e);
 }
 
 void confine_text(const struct confinement *c, char out[static CONFINE_TEXT_MAX])

@@ -36,6 +36,9 @@ struct confinement {
 MUSTUSE int confine(const struct confine_files *files,
     const struct confine_limits *limits, struct confinement *active, struct err *e);
 
+/* From now on nothing can be opened, those two files neither. As above. */
+MUSTUSE int confine_open_no_more(struct err *e);
+
 /* "seccomp, landlock 6, memory, CPU" */
 #define CONFINE_TEXT_MAX 96
 void confine_text(const struct confinement *c, char out[static CONFINE_TEXT_MAX]);

@@ -155,6 +155,18 @@ static int confine_to(
 		   : 0;
 }
 
+static NORETURN void give_up(struct db *db, int rc)
+{
+	(void)!db_reply_result(db, rc);
+	_exit(1);
+}
+
+static NORETURN void give_up_unconfined(struct db *db, const struct err *e)
+{
+	(void)!reply_text(db, (enum err_code)e->code, e->msg);
+	_exit(1);
+}
+
 /* The database is open afterwards, or the parent knows why not and this process ends. */
 static void start(struct db *db, enum keeper_mode mode)
 {
@@ -162,16 +174,18 @@ static void start(struct db *db, enum keeper_mode mode)
 	struct err e;
 	int rc = db_find(&files, mode);
 
-	if (!rc && confine_to(&files, mode, db, &e)) {
-		(void)!reply_text(db, (enum err_code)e.code, e.msg);
-		_exit(1);
-	}
-	if (!rc)
-		rc = db_open(db, &files, mode);
-	if (rc) {
-		(void)!db_reply_result(db, rc);
-		_exit(1);
-	}
+	if (rc)
+		give_up(db, rc);
+	if (confine_to(&files, mode, db, &e))
+		give_up_unconfined(db, &e);
+	rc = db_open_env(db, &files, mode);
+	if (rc)
+		give_up(db, rc);
+	if (confine_open_no_more(&e))
+		give_up_unconfined(db, &e);
+	rc = db_open_all(db, mode);
+	if (rc)
+		give_up(db, rc);
 }
 
 void keeper_serve(int socket_fd, int dirfd, enum keeper_mode mode, pid_t parent)

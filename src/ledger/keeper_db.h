@@ -33,12 +33,13 @@ MUSTUSE int db_reply_malformed(struct db *db);
  * that want files make those that are missing. 0, or a code of LMDB or of the system.
  */
 struct db_files {
-	int data_fd, lock_fd; /* owned until db_open() */
+	int data_fd, lock_fd; /* owned until db_open_env() */
 	uint64_t map_bytes;
 };
 MUSTUSE int db_find(struct db_files *files, enum keeper_mode mode);
-/* Opens the environment and closes the descriptors; result as above. */
-MUSTUSE int db_open(struct db *db, struct db_files *files, enum keeper_mode mode);
+/* Opens the environment and closes the descriptors, then the databases in it; results as above. */
+MUSTUSE int db_open_env(struct db *db, struct db_files *files, enum keeper_mode mode);
+MUSTUSE int db_open_all(struct db *db, enum keeper_mode mode);
 
 /* Begins a transaction, though another process may have grown the file. */
 MUSTUSE int db_begin(struct db *db, unsigned flags, MDB_txn **txn);

@@ -147,7 +147,7 @@ int db_find(struct db_files *files, enum keeper_mode mode)
 	return rc ? rc : reserve_lock_file(&files->lock_fd);
 }
 
-int db_open(struct db *db, struct db_files *files, enum keeper_mode mode)
+int db_open_env(struct db *db, struct db_files *files, enum keeper_mode mode)
 {
 	/* NOTLS: a read transaction belongs to its caller, not to the thread. Syncing stays on. */
 	unsigned flags = MDB_NOTLS | (mode == KEEPER_READ ? MDB_RDONLY : 0);
@@ -163,14 +163,15 @@ int db_open(struct db *db, struct db_files *files, enum keeper_mode mode)
 		rc = mdb_env_set_maxdbs(db->env, DB_COUNT);
 	if (!rc)
 		rc = mdb_env_set_mapsize(db->env, files->map_bytes);
-	if (!rc)
-		rc = mdb_env_open(db->env, ".", flags, 0600);
-	if (!rc)
-		rc = open_dbs(db, mode);
+	return rc ? rc : mdb_env_open(db->env, ".", flags, 0600);
+}
+
+int db_open_all(struct db *db, enum keeper_mode mode)
+{
+	int rc = open_dbs(db, mode);
+
 	/* Slots of readers that were killed would keep old pages alive for ever. */
-	if (!rc)
-		rc = mdb_reader_check(db->env, &(int){0});
-	return rc;
+	return rc ? rc : mdb_reader_check(db->env, &(int){0});
 }
 
 /* ---- transactions that grow the map ---- */
