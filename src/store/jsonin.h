@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * jsonin.h: strict JSON over jansson for bytes that somebody else also parses. The only includer
- * of jansson.h besides its users in store/. Refuses NUL bytes anywhere, \u0000, duplicate keys,
+ * of jansson.h besides its users. Refuses NUL bytes anywhere, \u0000, duplicate keys,
  * bytes that are not UTF-8, lone surrogates, bytes after the value, depth above 32, integers
  * outside int64, and anything else RFC 8259 does not allow.
  *
