@@ -72,6 +72,118 @@ void merkle_root(const struct merkle *m, struct digest *out)
 		merkle_node(&m->peak[--n], out, out);
 }
 
+/* ---- proofs are made ---- */
+
+static uint64_t largest_power_below(uint64_t n)
+{
+	return UINT64_C(1) << (63 - __builtin_clzll(n - 1));
+}
+
+/* The walk goes from the root down, proofs go from the leaves up. */
+static size_t reverse(struct merkle_range *ranges, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		struct merkle_range r = ranges[i];
+
+		ranges[i] = ranges[n - 1 - i];
+		ranges[n - 1 - i] = r;
+	}
+	return n;
+}
+
+/* RFC 6962 2.1.1: PATH(m, D[first:end]) without recursion. */
+size_t merkle_inclusion_ranges(
+    uint64_t index, uint64_t size, struct merkle_range out[static MERKLE_PROOF_MAX])
+{
+	uint64_t first = 0, end = size;
+	size_t n = 0;
+
+	while (end - first > 1) {
+		uint64_t middle = first + largest_power_below(end - first);
+
+		if (index < middle) {
+			out[n++] = (struct merkle_range){middle, end};
+			end = middle;
+		} else {
+			out[n++] = (struct merkle_range){first, middle};
+			first = middle;
+		}
+	}
+	return reverse(out, n);
+}
+
+/* RFC 6962 2.1.2: SUBPROOF(m, D[first:end], b); b is "first == 0", for only a step right clears it. */
+size_t merkle_consistency_ranges(uint64_t old_size, uint64_t new_size,
+    struct merkle_range out[static MERKLE_PROOF_MAX])
+{
+	uint64_t first = 0, end = new_size;
+	size_t n = 0;
+
+	if (old_size == 0)
+		return 0;
+	while (old_size != end) {
+		uint64_t middle = first + largest_power_below(end - first);
+
+		if (old_size <= middle) {
+			out[n++] = (struct merkle_range){middle, end};
+			end = middle;
+		} else {
+			out[n++] = (struct merkle_range){first, middle};
+			first = middle;
+		}
+	}
+	if (first != 0)
+		out[n++] = (struct merkle_range){first, end};
+	return reverse(out, n);
+}
+
+/* The range that comes next in the stream; proofs list them by height. */
+static void find_range(struct merkle_prover *p)
+{
+	p->current = p->n;
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->range[i].first >= p->next &&
+		    (p->current == p->n ||
+			p->range[i].first < p->range[p->current].first))
+			p->current = i;
+	}
+	merkle_init(&p->part);
+}
+
+void merkle_prove_inclusion(struct merkle_prover *p, uint64_t index, uint64_t size)
+{
+	*p = (struct merkle_prover){0};
+	p->n = merkle_inclusion_ranges(index, size, p->range);
+	find_range(p);
+}
+
+void merkle_prove_consistency(
+    struct merkle_prover *p, uint64_t old_size, uint64_t new_size)
+{
+	*p = (struct merkle_prover){0};
+	p->n = merkle_consistency_ranges(old_size, new_size, p->range);
+	find_range(p);
+}
+
+void merkle_prover_add(struct merkle_prover *p, const struct digest *leaf)
+{
+	uint64_t number = p->next++;
+	const struct merkle_range *range;
+
+	if (p->current == p->n)
+		return;
+	range = &p->range[p->current];
+	if (number < range->first)
+		return;
+	merkle_append(&p->part, leaf);
+	if (p->next == range->end) {
+		merkle_root(&p->part, &p->proof[p->current]);
+		find_range(p);
+	}
+}
+
+/* ---- proofs are checked ---- */
+
 /* A proof is consumed element by element; one too few or one too many is wrong. */
 struct proof {
 	const struct digest *next;

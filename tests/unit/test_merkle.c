@@ -15,6 +15,7 @@
 #define LEAVES 300
 #define PROOF_SIZES 40 /* trees whose every proof is tried */
 #define PROOF_MAX 16
+#define MADE_SIZES 130 /* trees whose every proof is made */
 
 static struct digest leaf[LEAVES];
 
@@ -31,8 +32,10 @@ static size_t largest_power_below(size_t n)
 
 static struct digest naive_root(const struct digest *d, size_t n)
 {
+	static struct digest known[LEAVES][MADE_SIZES + 1];
+	static bool is_known[LEAVES][MADE_SIZES + 1];
+	size_t at = d >= leaf && d < leaf + LEAVES ? (size_t)(d - leaf) : LEAVES, k;
 	struct digest left, right;
-	size_t k;
 
 	if (n == 0) {
 		sha256("", 0, &left);
@@ -40,10 +43,17 @@ static struct digest naive_root(const struct digest *d, size_t n)
 	}
 	if (n == 1)
 		return d[0];
+	/* For speed only. */
+	if (at < LEAVES && n <= MADE_SIZES && is_known[at][n])
+		return known[at][n];
 	k = largest_power_below(n);
 	left = naive_root(d, k);
 	right = naive_root(d + k, n - k);
 	merkle_node(&left, &right, &left);
+	if (at < LEAVES && n <= MADE_SIZES) {
+		known[at][n] = left;
+		is_known[at][n] = true;
+	}
 	return left;
 }
 
@@ -397,6 +407,91 @@ static void test_rollback_and_fork(void **state)
 	assert_false(consistent(5, 8, &five, &forked, &p));
 }
 
+/* ---- proofs that are made ---- */
+
+static void assert_same_proof(const struct merkle_prover *made, const struct proof *want)
+{
+	assert_int_equal(made->n, want->n);
+	assert_memory_equal(made->proof, want->hash, want->n * sizeof(want->hash[0]));
+}
+
+static void test_make_inclusion(void **state)
+{
+	(void)state;
+	for (size_t size = 1; size <= MADE_SIZES; size++) {
+		struct digest root = naive_root(leaf, size);
+
+		for (size_t i = 0; i < size; i++) {
+			struct proof want = inclusion_proof(i, size);
+			struct merkle_prover made;
+
+			merkle_prove_inclusion(&made, i, size);
+			for (size_t j = 0; j < size; j++)
+				merkle_prover_add(&made, &leaf[j]);
+			assert_same_proof(&made, &want);
+			assert_true(included(i, size, &leaf[i], &want, &root));
+		}
+	}
+}
+
+static void test_make_consistency(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n <= MADE_SIZES; n++) {
+		struct digest new_root = naive_root(leaf, n);
+
+		for (size_t m = 0; m <= n; m++) {
+			struct digest old_root = naive_root(leaf, m);
+			struct proof want = consistency_proof(m, n);
+			struct merkle_prover made;
+
+			merkle_prove_consistency(&made, m, n);
+			/* Leaves that the tree does not have change nothing. */
+			for (size_t j = 0; j < n + 3; j++)
+				merkle_prover_add(&made, &leaf[j]);
+			assert_same_proof(&made, &want);
+			assert_true(consistent(m, n, &old_root, &new_root, &want));
+		}
+	}
+}
+
+/* The largest trees there can be: every range is in the tree, none meets another, together they fill it. */
+static void test_ranges_of_large_trees(void **state)
+{
+	static const uint64_t sizes[] = {UINT64_MAX, UINT64_C(1) << 63,
+	    (UINT64_C(1) << 63) + 1, UINT64_C(0xaaaaaaaaaaaaaaaa)};
+	struct merkle_range range[MERKLE_PROOF_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		const uint64_t at[] = {0, 1, sizes[i] / 2, sizes[i] / 3, sizes[i] - 1};
+
+		for (size_t j = 0; j < ARRAY_LEN(at); j++) {
+			uint64_t sum = 1;
+			size_t n = merkle_inclusion_ranges(at[j], sizes[i], range);
+
+			assert_in_range(n, 1, MERKLE_PROOF_MAX);
+			for (size_t k = 0; k < n; k++) {
+				assert_true(range[k].first < range[k].end);
+				assert_true(
+				    range[k].end <= at[j] || range[k].first > at[j]);
+				sum += range[k].end - range[k].first;
+			}
+			assert_true(sum == sizes[i]);
+			n = merkle_consistency_ranges(at[j], sizes[i], range);
+			assert_in_range(n, at[j] ? 1 : 0, MERKLE_PROOF_MAX);
+			sum = 0;
+			for (size_t k = 0; k < n; k++) {
+				assert_true(range[k].first < range[k].end);
+				sum += range[k].end - range[k].first;
+			}
+			/* Without its first hash if the old tree is perfect: the checker has that. */
+			assert_true(
+			    at[j] == 0 || sum == sizes[i] || sum == sizes[i] - at[j]);
+		}
+	}
+}
+
 static int setup(void **state)
 {
 	struct err e;
@@ -421,6 +516,9 @@ int main(void)
 	    cmocka_unit_test(test_inclusion_sizes),
 	    cmocka_unit_test(test_consistency),
 	    cmocka_unit_test(test_rollback_and_fork),
+	    cmocka_unit_test(test_make_inclusion),
+	    cmocka_unit_test(test_make_consistency),
+	    cmocka_unit_test(test_ranges_of_large_trees),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
