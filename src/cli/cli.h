@@ -15,6 +15,7 @@ struct cli {
 	struct store_options store; /* --root and its kin */
 	struct config config;
 	struct progress progress;
+	int passphrase_fd; /* --passphrase-fd, or -1 */
 };
 
 struct command {
@@ -43,6 +44,24 @@ int cmd_store(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_key(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_ledger(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_version(struct cli *c, int argc, char **argv, struct err *e);
+
+int key_generate(struct cli *c, int argc, char **argv, struct err *e);
+int key_show(struct cli *c, int argc, char **argv, struct err *e);
+
+/*
+ * The secret key that [key] of the configuration and --passphrase-fd mean, borrowed from `c`. A file
+ * of the ledger starts at its directory: whoever has that open puts it in.
+ */
+struct signer_source cli_signer_source(const struct cli *c);
+/* Asks at /dev/tty: a passphrase_ask_fn. */
+int terminal_ask_passphrase(const char *what, bool fresh, struct buf *out, struct err *e);
+/* The value of --passphrase-fd, an open descriptor. */
+MUSTUSE int cli_parse_fd(const char *text, int *out, struct err *e);
+/* A file that an argument names, from the root directory on; heap. */
+MUSTUSE int cli_absolute_path(const char *path, char **out, struct err *e);
+/* "layerseal/" and 32 random digits. */
+#define CLI_FRESH_NAME_BYTES (sizeof("layerseal/") + 32)
+void cli_fresh_name(char out[static CLI_FRESH_NAME_BYTES]);
 
 /* Ledger, store and guard of one run. */
 struct session {

@@ -3,6 +3,10 @@
 #include "cli/cli.h"
 
 const struct command key_commands[] = {
+    {"generate", key_generate, "[--passphrase | --passphrase-fd N] [--name NAME] FILE",
+	"make a key file, print its public key", NULL},
+    {"show", key_show, "[--json] [--agent] [--name NAME] [FILE]",
+	"the public key of the ledger's key, of a file, or of an agent", NULL},
     {.name = NULL},
 };
 

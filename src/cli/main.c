@@ -63,6 +63,8 @@ static const char options_help[] =
     "options, before the verb:\n"
     "  --ledger DIR     the ledger (or LAYERSEAL_LEDGER; /var/lib/layerseal)\n"
     "  --config FILE    settings (or LAYERSEAL_CONFIG; /etc/layerseal/layerseal.conf)\n"
+    "  --passphrase-fd N\n"
+    "                   reads the passphrase of the key, a line, from this descriptor\n"
     "  --root DIR, --runroot DIR, --storage-driver NAME, --imagestore DIR\n"
     "                   the store, as for podman\n"
     "  --help           this text\n"
@@ -170,6 +172,7 @@ static int load_config(struct cli *c, const char *option, struct err *e)
 enum {
 	OPT_LEDGER = 256,
 	OPT_CONFIG,
+	OPT_PASSPHRASE_FD,
 	OPT_ROOT,
 	OPT_RUNROOT,
 	OPT_DRIVER,
@@ -180,6 +183,7 @@ enum {
 static const struct option options[] = {
     {"ledger", required_argument, NULL, OPT_LEDGER},
     {"config", required_argument, NULL, OPT_CONFIG},
+    {"passphrase-fd", required_argument, NULL, OPT_PASSPHRASE_FD},
     {"root", required_argument, NULL, OPT_ROOT},
     {"runroot", required_argument, NULL, OPT_RUNROOT},
     {"storage-driver", required_argument, NULL, OPT_DRIVER},
@@ -196,7 +200,7 @@ struct globals {
 static int parse_globals(
     struct cli *c, int argc, char **argv, struct globals *out, struct err *e)
 {
-	int option;
+	int option, r;
 
 	while ((option = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
 		switch (option) {
@@ -205,6 +209,11 @@ static int parse_globals(
 			break;
 		case OPT_CONFIG:
 			out->config = optarg;
+			break;
+		case OPT_PASSPHRASE_FD:
+			r = cli_parse_fd(optarg, &c->passphrase_fd, e);
+			if (r)
+				return r;
 			break;
 		case OPT_ROOT:
 			c->store.root = optarg;
@@ -267,7 +276,7 @@ static int dispatch(struct cli *c, int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-	struct cli c = {0};
+	struct cli c = {.passphrase_fd = -1};
 	struct err e = {0};
 	int status = dispatch(&c, argc, argv, &e);
 

@@ -270,6 +270,18 @@ int public_key_format(const struct public_key *k, struct buf *out, struct err *e
 	return key_text_format(k, k->point, out, e);
 }
 
+int public_key_format_openssh(
+    const uint8_t point[static KEY_BYTES], struct buf *out, struct err *e)
+{
+	/* Two strings, each after its length. */
+	uint8_t blob[] = "\0\0\0\013ssh-ed25519\0\0\0\040"
+			 "................................";
+	int r = buf_adds(out, "ssh-ed25519 ", e);
+
+	memcpy(blob + sizeof(blob) - 1 - KEY_BYTES, point, KEY_BYTES);
+	return r ? r : base64_encode(out, blob, sizeof(blob) - 1, e);
+}
+
 /* ---- signatures ---- */
 
 gcry_error_t key_build_message(gcry_sexp_t *out, const void *msg, size_t len)

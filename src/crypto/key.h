@@ -37,6 +37,10 @@ MUSTUSE int public_key_make(const char *name, const uint8_t point[static KEY_BYT
 MUSTUSE int public_key_parse(const char *vkey, struct public_key *out, struct err *e);
 MUSTUSE int public_key_format(const struct public_key *k, struct buf *out, struct err *e);
 
+/* "ssh-ed25519 BASE64", as in authorized_keys and in what `ssh-add -L` prints. */
+MUSTUSE int public_key_format_openssh(
+    const uint8_t point[static KEY_BYTES], struct buf *out, struct err *e);
+
 /* The same name and the same point. */
 bool public_key_equal(const struct public_key *a, const struct public_key *b);
 

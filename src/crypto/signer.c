@@ -212,6 +212,20 @@ static int write_file(
 	return r ? r : keyfile_write(key, source->dirfd, source->name, &passphrase, e);
 }
 
+int signer_generate(const struct signer_source *source, const char *name,
+    struct signer **out, struct err *e)
+{
+	CLEANUP_SECRET_KEY struct secret_key *key = NULL;
+	int r = secret_key_generate(name, &key, e);
+
+	*out = NULL;
+	if (!r)
+		r = write_file(source, key, e);
+	if (!r)
+		*out = signer_of_key(take_ptr(key));
+	return r;
+}
+
 int signer_create(const struct signer_source *source,
     const struct signer_request *request, struct signer **out, struct err *e)
 {
@@ -227,11 +241,8 @@ int signer_create(const struct signer_source *source,
 	    !public_key_equal(secret_key_public(key), request->choice))
 		r = err_set(
 		    e, ERR_REFUSED, "%s: not key %s", what, request->choice->name);
-	if (r == ERR_NOT_FOUND && source->place == SIGNER_FILE && !request->choice) {
-		r = secret_key_generate(request->name, &key, e);
-		if (!r)
-			r = write_file(source, key, e);
-	}
+	if (r == ERR_NOT_FOUND && source->place == SIGNER_FILE && !request->choice)
+		return signer_generate(source, request->name, out, e);
 	if (!r)
 		*out = signer_of_key(take_ptr(key));
 	return r;

@@ -49,6 +49,10 @@ struct signer_request {
 MUSTUSE int signer_create(const struct signer_source *source,
     const struct signer_request *request, struct signer **out, struct err *e);
 
+/* The file's part of that alone: a fresh key. ERR_REFUSED if the file exists. */
+MUSTUSE int signer_generate(const struct signer_source *source, const char *name,
+    struct signer **out, struct err *e);
+
 /* "key file F", "credential N", "agent S": what people call it. Heap. */
 char *signer_source_text(const struct signer_source *source);
 /* The agent of a source; ERR_NOT_FOUND if the environment names none. */
