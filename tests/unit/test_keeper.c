@@ -2,15 +2,18 @@
 /* test_keeper.c: the keeper's answers, its end, and frames that are none. */
 #include <errno.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
 
+#include "ledger/confine.h"
 #include "ledger/keeper.h"
 #include "scratch.h"
 
@@ -57,6 +60,17 @@ static pid_t child_pid(void)
 	}
 	closedir(proc);
 	return found;
+}
+
+static char *read_proc(const char *path)
+{
+	char *text = xcalloc(1, 8192);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_true(read(fd, text, 8191) > 0);
+	close(fd);
+	return text;
 }
 
 static struct span span_of(const char *s)
@@ -335,6 +349,130 @@ static void its_death_is_told(void **state)
 	close(fd);
 }
 
+/* The last words say who ended it, and always that the database is not to be trusted. */
+static void the_sandbox_and_circles_are_named(void **state)
+{
+	static const struct {
+		int signal;
+		const char *words;
+	} cases[] = {{SIGSYS, "sandbox"}, {SIGXCPU, "circles"}, {SIGSEGV, "signal 11"}};
+	int fd = dirfd_of_new();
+	struct keeper *k = start(fd, KEEPER_CREATE);
+	struct collected c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(append_text(k, "", 0, "", "H0", &e), 0);
+	keeper_stop(k);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		k = start(fd, KEEPER_READ);
+		assert_int_equal(dump(k, &c, &e), 0);
+		assert_int_equal(kill(child_pid(), cases[i].signal), 0);
+		assert_int_equal(dump(k, &c, &e), ERR_LEDGER);
+		assert_non_null(strstr(e.msg, cases[i].words));
+		assert_non_null(strstr(e.msg, "damaged"));
+		keeper_stop(k);
+	}
+	close(fd);
+}
+
+static void it_tells_how_it_is_confined(void **state)
+{
+	int fd = dirfd_of_new();
+	struct keeper *k = start(fd, KEEPER_CREATE);
+	char path[64], *status;
+	struct err e;
+
+	(void)state;
+	assert_null(keeper_confinement(k));
+	assert_int_equal(append_text(k, "", 0, "", "H0", &e), 0);
+	assert_non_null(keeper_confinement(k));
+	assert_true(keeper_confinement(k)->seccomp && keeper_confinement(k)->cpu);
+	/* The kernel says so too: mode 2 is a filter. */
+	snprintf(path, sizeof(path), "/proc/%d/status", child_pid());
+	status = read_proc(path);
+	assert_non_null(strstr(status, "\nNoNewPrivs:\t1\n"));
+	assert_non_null(strstr(status, "\nSeccomp:\t2\n"));
+	free(status);
+	keeper_stop(k);
+	close(fd);
+}
+
+/* A kernel that refuses a part: no answer, and no look at the database. */
+static void unconfined_it_does_not_start(void **state)
+{
+	int fd = dirfd_of_new(), status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+		struct err e = {0};
+		struct keeper *k;
+
+		if (!filter ||
+		    seccomp_rule_add(
+			filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 0) ||
+		    seccomp_load(filter))
+			_exit(99);
+		k = start(fd, KEEPER_CREATE);
+		if (append_text(k, "", 0, "", "H0", &e) != ERR_IO)
+			_exit(1);
+		_exit(strstr(e.msg, "cannot be confined: seccomp") ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(fd);
+}
+
+/* A stopped poll() goes on with a system call of its own. */
+static void it_may_be_stopped_and_continued(void **state)
+{
+	int fd = dirfd_of_new();
+	struct keeper *k = start(fd, KEEPER_CREATE);
+	struct collected c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(append_text(k, "", 0, "", "H0", &e), 0);
+	for (int i = 0; i < 3; i++) {
+		usleep(20000); /* until it waits */
+		assert_int_equal(kill(child_pid(), SIGSTOP), 0);
+		usleep(20000);
+		assert_int_equal(kill(child_pid(), SIGCONT), 0);
+		usleep(20000);
+		assert_int_equal(dump(k, &c, &e), 0);
+	}
+	keeper_stop(k);
+	close(fd);
+}
+
+/* Each question comes with as much time as patience; what was used before does not count. */
+static void time_is_granted_per_question(void **state)
+{
+	int fd = dirfd_of_new();
+	struct keeper *k = start(fd, KEEPER_CREATE);
+	struct rlimit l;
+	struct collected c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(append_text(k, "", 0, "", "H0", &e), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(dump(k, &c, &e), 0);
+		assert_int_equal(prlimit(child_pid(), RLIMIT_CPU, NULL, &l), 0);
+		assert_in_range(
+		    l.rlim_cur, KEEPER_READ_PATIENCE_S, KEEPER_READ_PATIENCE_S + 3);
+		l.rlim_cur = 3; /* as if it had worked for long */
+		assert_int_equal(prlimit(child_pid(), RLIMIT_CPU, &l, NULL), 0);
+	}
+	keeper_stop(k);
+	close(fd);
+}
+
 static void it_does_not_outlive_its_parent(void **state)
 {
 	int fd = dirfd_of_new(), fds[2];
@@ -510,6 +648,11 @@ int main(void)
 	    cmocka_unit_test(it_inherits_nothing),
 	    cmocka_unit_test(signals_of_the_terminal_are_not_its_end),
 	    cmocka_unit_test(its_death_is_told),
+	    cmocka_unit_test(the_sandbox_and_circles_are_named),
+	    cmocka_unit_test(it_tells_how_it_is_confined),
+	    cmocka_unit_test(unconfined_it_does_not_start),
+	    cmocka_unit_test(it_may_be_stopped_and_continued),
+	    cmocka_unit_test(time_is_granted_per_question),
 	    cmocka_unit_test(it_does_not_outlive_its_parent),
 	    cmocka_unit_test(threads_take_turns),
 	    cmocka_unit_test(frames_are_checked),
