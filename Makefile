@@ -13,6 +13,8 @@ VARIANT ?= release
 B := build/$(VARIANT)
 
 PKGS := libgcrypt lmdb libseccomp libxxhash jansson zlib libarchive sqlite3
+# Headers only: the libraries are loaded when a TPM is configured. "make TPM=" does without.
+TPM ?= $(shell pkg-config --exists tss2-esys tss2-tctildr tss2-rc && echo yes)
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wformat=2 -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wconversion \
@@ -31,7 +33,8 @@ ifdef DEVELOPER
   WARN += -Werror
 endif
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DLAYERSEAL_VERSION='"$(VERSION)"' -Isrc -pthread \
-	$(CFLAGS) $(WARN) $(HARDEN) $(SAN) $(shell pkg-config --cflags $(PKGS))
+	$(CFLAGS) $(WARN) $(HARDEN) $(SAN) $(shell pkg-config --cflags $(PKGS)) \
+	$(if $(TPM),-DHAVE_TPM)
 ALL_LDFLAGS = $(LDFLAGS) $(SAN) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 LIBS = $(shell pkg-config --libs $(PKGS))
 

@@ -149,6 +149,12 @@ static char *trim(char *line)
 	return line + strspn(line, " \t");
 }
 
+static int set_anchor(
+    struct config *c, const char *name, const char *value, struct err *e)
+{
+	return anchor_settings_set(&c->anchors, name, value, e);
+}
+
 struct section {
 	const char *name;
 	int (*set)(struct config *c, const char *name, const char *value, struct err *e);
@@ -158,6 +164,7 @@ static const struct section sections[] = {
     {"[verify]", set_verify},
     {"[findings]", set_finding},
     {"[key]", set_key},
+    {"[anchor]", set_anchor},
 };
 
 static const struct section *find_section(const char *name)

@@ -11,6 +11,11 @@
  *   [key]
  *   source = file       # file, file:/PATH, credential:NAME, agent, agent:/SOCKET
  *   passphrase = ask    # ask, credential:NAME, none
+ *   [anchor]
+ *   file = /srv/anchor/heads   # up to four anchors
+ *   tpm = 0x01500020
+ *   tcti = device:/dev/tpmrm0
+ *   unreachable = strict       # strict, off, grace 7d
  *
  * The file decides what is denied, so it is trusted only if nobody but root or its user can write it.
  */
@@ -20,6 +25,7 @@
 #include "crypto/signer.h"
 #include "guard/policy.h"
 #include "guard/verify.h"
+#include "ledger/anchor.h"
 
 /* Where the secret key is; the members of a signer_source that are settings. Owned. */
 struct key_settings {
@@ -35,6 +41,7 @@ struct config {
 	bool cached;
 	unsigned threads;
 	struct key_settings key;
+	struct anchor_settings anchors;
 };
 
 #define CONFIG_MAX_BYTES 65536
