@@ -57,6 +57,16 @@ MUSTUSE int fs_list(
 void fs_names_release(struct fs_names *names);
 #define CLEANUP_NAMES CLEANUP(fs_names_release)
 
+/*
+ * A whole file that decides what is trusted, by a path that an administrator gave (links resolved):
+ * a regular file of at most `max` bytes; file and directory owned by root or this user; nobody else
+ * may write the file, nor rename in the directory (a sticky one will do). ERR_NOT_FOUND if there is
+ * none, ERR_REFUSED for what breaks a rule, ERR_IO; messages name the rule, not the path.
+ */
+MUSTUSE int fs_read_guarded(const char *path, size_t max, struct buf *out, struct err *e);
+/* Makes the directory of `path`, and those above it, where they are missing: mode 0755. */
+MUSTUSE int fs_make_parents(const char *path, struct err *e);
+
 MUSTUSE int fs_write_all(int fd, const void *data, size_t len, struct err *e);
 /*
  * Writes a temporary file, fsyncs it, renames it over `name` (one component) and fsyncs the

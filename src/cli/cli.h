@@ -12,6 +12,8 @@
 
 struct cli {
 	char *ledger_dir;
+	char *config_dir;	    /* where trust files are by default */
+	char *trust_file;	    /* NULL: the default for this ledger */
 	struct store_options store; /* --root and its kin */
 	struct config config;
 	struct progress progress;
@@ -62,6 +64,11 @@ MUSTUSE int cli_absolute_path(const char *path, char **out, struct err *e);
 /* "layerseal/" and 32 random digits. */
 #define CLI_FRESH_NAME_BYTES (sizeof("layerseal/") + 32)
 void cli_fresh_name(char out[static CLI_FRESH_NAME_BYTES]);
+/* Where the trust file of this run's ledger is; a fresh string. */
+MUSTUSE int cli_trust_file(const struct cli *c, char **out, struct err *e);
+/* Opens the ledger; `whole`: with every entry read (struct ledger_options). */
+MUSTUSE int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
+    struct ledger **out, struct err *e);
 
 /* Ledger, store and guard of one run. */
 struct session {

@@ -8,19 +8,36 @@
 #include "base/hex.h"
 #include "cli/cli.h"
 
-static int open_or_create(struct cli *c, struct ledger **out, bool *made, struct err *e)
+static int create(const struct cli *c, struct ledger **out, struct err *e)
 {
-	char origin[sizeof("layerseal/") + 32] = "layerseal/";
-	uint8_t id[16];
-	int r = ledger_open(c->ledger_dir, LEDGER_WRITE, out, e);
+	char name[CLI_FRESH_NAME_BYTES];
+	CLEANUP_FREE char *trust_file = NULL;
+	struct signer_source key = cli_signer_source(c);
+	struct ledger_creation creation = {
+	    .dir = c->ledger_dir, .key = &key, .request = {.name = name}};
+	int r = cli_trust_file(c, &trust_file, e);
+
+	cli_fresh_name(name);
+	creation.trust_file = trust_file;
+	return r ? r : ledger_create(&creation, out, e);
+}
+
+static int open_or_create(
+    const struct cli *c, struct ledger **out, bool *made, struct err *e)
+{
+	int r = cli_open_ledger(c, LEDGER_MAY_WRITE, false, out, e);
 
 	*made = r == ERR_NOT_FOUND;
-	if (r != ERR_NOT_FOUND)
-		return r;
-	crypto_random(id, sizeof(id));
-	hex_encode(origin + strlen(origin), id, sizeof(id));
-	r = ledger_create(c->ledger_dir, origin, e);
-	return r ? r : ledger_open(c->ledger_dir, LEDGER_WRITE, out, e);
+	return *made ? create(c, out, e) : r;
+}
+
+/* Only now the key is needed, if it has to be unlocked. */
+static int open_to_write(const struct cli *c, struct ledger **l, struct err *e)
+{
+	if (ledger_writable(*l))
+		return 0;
+	ledger_close_p(l);
+	return cli_open_ledger(c, LEDGER_WRITE, false, l, e);
 }
 
 static bool same(const char *a, const char *b)
@@ -68,18 +85,25 @@ static int enter_store(struct ledger *l, const struct store_config *config,
 	return r;
 }
 
-static void print_outcome(struct cli *c, struct ledger *l,
-    const struct store_config *config, bool made, bool entered)
+static int print_outcome(const struct cli *c, const struct ledger *l,
+    const struct store_config *config, bool made, bool entered, struct err *e)
 {
 	CLEANUP_FREE char *dir = esc_str(c->ledger_dir);
 	CLEANUP_FREE char *root = esc_str(config->graphroot);
+	CLEANUP_FREE char *file = NULL, *trust = NULL;
+	int r = cli_trust_file(c, &file, e);
 
+	if (r)
+		return r;
+	trust = esc_str(file);
 	if (made)
-		printf("made ledger %s\n  key    %s\n", dir, ledger_public_key(l)->name);
+		printf("made ledger %s\n  key    %s\n  trust  %s\n", dir,
+		    ledger_public_key(l)->name, trust);
 	printf("%s store %s (%s)\n", entered ? "entered" : "already in the ledger:", root,
 	    store_driver_name(config->driver));
 	if (entered)
 		printf("next: layerseal seal --all, after a build that you trust\n");
+	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
 }
 
 int cmd_init(struct cli *c, int argc, char **argv, struct err *e)
@@ -110,9 +134,10 @@ int cmd_init(struct cli *c, int argc, char **argv, struct err *e)
 		    "shows them)",
 		    config.graphroot);
 	if (!known)
+		r = open_to_write(c, &ledger, e);
+	if (!r && !known)
 		r = enter_store(ledger, &config, &id, e);
 	if (r)
 		return r;
-	print_outcome(c, ledger, &config, made, !known);
-	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
+	return print_outcome(c, ledger, &config, made, !known, e);
 }

@@ -39,38 +39,81 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 	return optind < argc ? cli_usage_error(e, "log", "log takes no arguments") : 0;
 }
 
-static int print_json(const struct ledger *l, size_t first, struct err *e)
+/* Collected, and printed when the whole log has proved to be what was signed. */
+struct collector {
+	uint64_t first;
+	FILE *text;
+	struct jsonout *json; /* NULL: text */
+};
+
+static int collect(void *ctx, uint64_t seq, const char *bytes, size_t len, struct err *e)
+{
+	const struct collector *c = ctx;
+	struct entry en;
+	int r;
+
+	if (seq < c->first)
+		return 0;
+	if (c->json) {
+		entries_json(c->json, seq, bytes, len);
+		return 0;
+	}
+	r = entry_parse(bytes, len, &en, e);
+	if (r)
+		return r;
+	entries_print_line(c->text, seq, &en);
+	entry_release(&en);
+	return 0;
+}
+
+static int print_json(struct ledger *l, uint64_t first, struct err *e)
 {
 	CLEANUP_JSONOUT struct jsonout j;
+	struct collector c = {.first = first, .json = &j};
+	int r;
 
 	jsonout_init(&j);
 	jsonout_begin(&j, NULL, '{');
 	jsonout_str(&j, "schema", "layerseal.log/1");
 	jsonout_u64(&j, "ledger_size", ledger_size(l));
 	jsonout_begin(&j, "entries", '[');
-	for (size_t seq = first; seq < ledger_size(l); seq++)
-		entries_json(&j, l, seq);
+	r = ledger_replay(l, collect, &c, e);
 	jsonout_end(&j, ']');
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return r ? r : jsonout_print(&j, e);
+}
+
+static int print_text(struct ledger *l, uint64_t first, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct collector c = {.first = first};
+	size_t len;
+	int r;
+
+	c.text = open_memstream(&text, &len);
+	if (!c.text)
+		return err_sys(e, "memory");
+	r = ledger_replay(l, collect, &c, e);
+	if (fclose(c.text) && !r)
+		r = err_sys(e, "memory");
+	if (r)
+		return r;
+	fwrite(text, 1, len, stdout);
+	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
 }
 
 int cmd_log(struct cli *c, int argc, char **argv, struct err *e)
 {
 	CLEANUP_LEDGER struct ledger *ledger = NULL;
 	struct arguments a;
-	size_t first = 0;
+	uint64_t first = 0;
 	int r = parse(argc, argv, &a, e);
 
 	if (!r)
-		r = ledger_open(c->ledger_dir, LEDGER_READ, &ledger, e);
+		r = cli_open_ledger(c, LEDGER_READ, false, &ledger, e);
 	if (r)
 		return r;
 	if (a.count && a.count < ledger_size(ledger))
 		first = ledger_size(ledger) - a.count;
-	if (a.json)
-		return print_json(ledger, first, e);
-	for (size_t seq = first; seq < ledger_size(ledger); seq++)
-		entries_print_line(stdout, ledger, seq);
-	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
+	return a.json ? print_json(ledger, first, e) : print_text(ledger, first, e);
 }

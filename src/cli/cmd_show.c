@@ -22,30 +22,76 @@ static bool is_about(const struct entry *en, const char *id)
 	       strncmp(subject, id, strlen(id)) == 0;
 }
 
-static int show(const struct ledger *l, const char *id, bool json, struct err *e)
+/* Collected, and printed when the whole log has proved to be what was signed. */
+struct collector {
+	const char *id;
+	size_t found;
+	FILE *text;
+	struct jsonout *json; /* NULL: text */
+};
+
+static int collect(void *ctx, uint64_t seq, const char *bytes, size_t len, struct err *e)
+{
+	struct collector *c = ctx;
+	struct entry en;
+	bool wanted;
+	int r = entry_parse(bytes, len, &en, e);
+
+	if (r)
+		return r;
+	wanted = is_about(&en, c->id);
+	entry_release(&en);
+	if (!wanted)
+		return 0;
+	c->found++;
+	if (c->json)
+		entries_json(c->json, seq, bytes, len);
+	else
+		entries_print_full(c->text, seq, bytes, len);
+	return 0;
+}
+
+static int find(struct ledger *l, struct collector *c, struct err *e)
+{
+	int r = ledger_replay(l, collect, c, e);
+
+	if (!r && !c->found)
+		r = err_set(e, ERR_USAGE, "the ledger has no entry about '%s'", c->id);
+	return r;
+}
+
+static int print_json(struct ledger *l, const char *id, struct err *e)
 {
 	CLEANUP_JSONOUT struct jsonout j;
-	size_t found = 0;
+	struct collector c = {.id = id, .json = &j};
+	int r;
 
 	jsonout_init(&j);
 	jsonout_begin(&j, NULL, '{');
 	jsonout_str(&j, "schema", "layerseal.show/1");
 	jsonout_begin(&j, "entries", '[');
-	for (size_t seq = 0; seq < ledger_size(l); seq++) {
-		if (!is_about(ledger_entry(l, seq), id))
-			continue;
-		found++;
-		if (json)
-			entries_json(&j, l, seq);
-		else
-			entries_print_full(stdout, l, seq);
-	}
+	r = find(l, &c, e);
 	jsonout_end(&j, ']');
 	jsonout_end(&j, '}');
-	if (!found)
-		return err_set(e, ERR_USAGE, "the ledger has no entry about '%s'", id);
-	if (json)
-		return jsonout_print(&j, e);
+	return r ? r : jsonout_print(&j, e);
+}
+
+static int print_text(struct ledger *l, const char *id, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct collector c = {.id = id};
+	size_t len;
+	int r;
+
+	c.text = open_memstream(&text, &len);
+	if (!c.text)
+		return err_sys(e, "memory");
+	r = find(l, &c, e);
+	if (fclose(c.text) && !r)
+		r = err_sys(e, "memory");
+	if (r)
+		return r;
+	fwrite(text, 1, len, stdout);
 	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
 }
 
@@ -64,6 +110,9 @@ int cmd_show(struct cli *c, int argc, char **argv, struct err *e)
 	}
 	if (optind + 1 != argc)
 		return cli_usage_error(e, "show", "show takes one id or name");
-	r = ledger_open(c->ledger_dir, LEDGER_READ, &ledger, e);
-	return r ? r : show(ledger, argv[optind], json, e);
+	r = cli_open_ledger(c, LEDGER_READ, false, &ledger, e);
+	if (r)
+		return r;
+	return json ? print_json(ledger, argv[optind], e)
+		    : print_text(ledger, argv[optind], e);
 }

@@ -42,13 +42,6 @@ static int count(const struct session *s, struct counts *out, struct err *e)
 	return r ? r : ledger_each_image(s->ledger, &s->store_id, count_image, out, e);
 }
 
-static int64_t last_time(const struct ledger *l)
-{
-	size_t n = ledger_size(l);
-
-	return n ? ledger_entry(l, n - 1)->time : 0;
-}
-
 static int print_text(
     const struct cli *c, const struct session *s, const struct counts *n, struct err *e)
 {
@@ -66,7 +59,7 @@ static int print_text(
 		return r;
 	digest_text(&head->root, root);
 	hex_encode(id, s->store_id.bytes, STORE_ID_BYTES);
-	report_time(last_time(s->ledger), when);
+	report_time(ledger_time(s->ledger), when);
 	confine_text(ledger_confinement(s->ledger), sandbox);
 	printf("ledger      %s%s\n", dir,
 	    ledger_writable(s->ledger) ? "" : " (verify only: no key)");
@@ -120,7 +113,7 @@ static int print_json(
 	jsonout_bool(&j, "writable", ledger_writable(s->ledger));
 	jsonout_bool(&j, "statprint_secret", ledger_statprint_key(s->ledger) != NULL);
 	add_sandbox(&j, ledger_confinement(s->ledger));
-	jsonout_u64(&j, "last_time", (uint64_t)last_time(s->ledger));
+	jsonout_u64(&j, "last_time", (uint64_t)ledger_time(s->ledger));
 	jsonout_str(&j, "store", id);
 	jsonout_str(&j, "graphroot", s->config.graphroot);
 	jsonout_str(&j, "driver", store_driver_name(s->config.driver));
@@ -149,7 +142,7 @@ int cmd_status(struct cli *c, int argc, char **argv, struct err *e)
 	}
 	if (optind < argc)
 		return cli_usage_error(e, "status", "status takes no arguments");
-	r = session_open_ledger(c, LEDGER_WRITE, &s, e);
+	r = session_open_ledger(c, LEDGER_MAY_WRITE, &s, e);
 	if (!r)
 		r = count(&s, &n, e);
 	if (r)

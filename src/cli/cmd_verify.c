@@ -149,7 +149,7 @@ static int verify(struct cli *c, const struct arguments *a, struct err *e)
 	CLEANUP_VERIFY_RESULT struct verify_result result = {0};
 	enum verdict verdict = VERDICT_UNVERIFIABLE;
 	double start = now();
-	int r = session_open(c, LEDGER_WRITE, &s, e);
+	int r = session_open(c, LEDGER_MAY_WRITE, &s, e);
 
 	if (r)
 		return r;

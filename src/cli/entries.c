@@ -22,6 +22,10 @@ const char *entries_subject(const struct entry *en)
 	case ENTRY_REMEASURE:
 		return en->remeasure.layer;
 	case ENTRY_INIT:
+	case ENTRY_KEY_ADD:
+	case ENTRY_KEY_RETIRE:
+	case ENTRY_ANCHOR:
+	case ENTRY_STATE:
 	case ENTRY_OP_COUNT:
 		break;
 	}
@@ -39,7 +43,12 @@ static const char *reason_of(const struct entry *en)
 		return en->seal_name.reason;
 	case ENTRY_RETIRE:
 		return en->retire.reason;
+	case ENTRY_KEY_ADD:
+	case ENTRY_KEY_RETIRE:
+		return en->key.reason;
 	case ENTRY_INIT:
+	case ENTRY_ANCHOR:
+	case ENTRY_STATE:
 	case ENTRY_REMEASURE:
 	case ENTRY_OP_COUNT:
 		break;
@@ -47,19 +56,41 @@ static const char *reason_of(const struct entry *en)
 	return NULL;
 }
 
-void entries_print_line(FILE *to, const struct ledger *l, size_t seq)
+/* What is not an id but a text; NULL: nothing. */
+static const char *text_of(const struct entry *en)
 {
-	const struct entry *en = ledger_entry(l, seq);
+	switch (en->op) {
+	case ENTRY_INIT:
+		return en->init.graphroot;
+	case ENTRY_SEAL_NAME:
+		return en->seal_name.name;
+	case ENTRY_KEY_ADD:
+	case ENTRY_KEY_RETIRE:
+		return en->key.vkey;
+	case ENTRY_ANCHOR:
+		return en->anchor.name;
+	case ENTRY_SEAL_LAYER:
+	case ENTRY_SEAL_IMAGE:
+	case ENTRY_RETIRE:
+	case ENTRY_REMEASURE:
+	case ENTRY_STATE:
+	case ENTRY_OP_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+void entries_print_line(FILE *to, uint64_t seq, const struct entry *en)
+{
 	const char *subject = entries_subject(en), *reason = reason_of(en);
 	char when[REPORT_TIME_MAX];
 
 	report_time(en->time, when);
-	fprintf(to, "%6zu  %s  %-10s", seq, when, entry_op_name(en->op));
+	fprintf(to, "%6" PRIu64 "  %s  %-10s", seq, when, entry_op_name(en->op));
 	if (subject)
 		fprintf(to, "  %.12s", subject);
-	if (en->op == ENTRY_SEAL_NAME || en->op == ENTRY_INIT) {
-		CLEANUP_FREE char *text = esc_str(
-		    en->op == ENTRY_INIT ? en->init.graphroot : en->seal_name.name);
+	if (text_of(en)) {
+		CLEANUP_FREE char *text = esc_str(text_of(en));
 
 		fprintf(to, "  %s", text);
 	}
@@ -84,13 +115,13 @@ static const char *next_line(const char **rest, const char *end, size_t *len)
 	return line;
 }
 
-void entries_print_full(FILE *to, const struct ledger *l, size_t seq)
+void entries_print_full(FILE *to, uint64_t seq, const char *bytes, size_t len)
 {
-	size_t len, n;
-	const char *rest = ledger_entry_bytes(l, seq, &len), *end = rest + len, *line;
+	const char *end = bytes + len, *line;
+	size_t n;
 
-	fprintf(to, "entry %zu\n", seq);
-	while ((line = next_line(&rest, end, &n)))
+	fprintf(to, "entry %" PRIu64 "\n", seq);
+	while ((line = next_line(&bytes, end, &n)))
 		fprintf(to, "  %.*s\n", (int)n, line);
 }
 
@@ -116,16 +147,16 @@ static void json_line(
 	snprintf(previous, 64, "%s", copy);
 }
 
-void entries_json(struct jsonout *j, const struct ledger *l, size_t seq)
+void entries_json(struct jsonout *j, uint64_t seq, const char *bytes, size_t len)
 {
-	size_t len, n;
-	const char *rest = ledger_entry_bytes(l, seq, &len), *end = rest + len, *line;
+	const char *end = bytes + len, *line;
 	char previous[64] = "";
+	size_t n;
 
 	jsonout_begin(j, NULL, '{');
 	jsonout_u64(j, "seq", seq);
-	next_line(&rest, end, &n); /* "layerseal/v1 entry" is the same for all */
-	while ((line = next_line(&rest, end, &n)))
+	next_line(&bytes, end, &n); /* "layerseal/v1 entry" is the same for all */
+	while ((line = next_line(&bytes, end, &n)))
 		json_line(j, line, n, previous);
 	if (may_repeat(previous))
 		jsonout_end(j, ']');

@@ -6,17 +6,17 @@
 #include <stdio.h>
 
 #include "cli/jsonout.h"
-#include "ledger/ledger.h"
+#include "ledger/entry.h"
 
 /* One line: number, time, op, what it is about. */
-void entries_print_line(FILE *to, const struct ledger *l, size_t seq);
+void entries_print_line(FILE *to, uint64_t seq, const struct entry *en);
 /* Every line of the entry, indented, under a heading. */
-void entries_print_full(FILE *to, const struct ledger *l, size_t seq);
+void entries_print_full(FILE *to, uint64_t seq, const char *bytes, size_t len);
 /*
  * An object {"seq": n, ...} into an array: one string member per line of the entry; keys that may
  * occur more than once ("file", "additional") are arrays.
  */
-void entries_json(struct jsonout *j, const struct ledger *l, size_t seq);
+void entries_json(struct jsonout *j, uint64_t seq, const char *bytes, size_t len);
 
 /* Id that an entry is about: a layer's, an image's, or NULL. */
 const char *entries_subject(const struct entry *en);

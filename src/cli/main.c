@@ -63,6 +63,7 @@ static const char options_help[] =
     "options, before the verb:\n"
     "  --ledger DIR     the ledger (or LAYERSEAL_LEDGER; /var/lib/layerseal)\n"
     "  --config FILE    settings (or LAYERSEAL_CONFIG; /etc/layerseal/layerseal.conf)\n"
+    "  --trust FILE     whom to believe (a file in /etc/layerseal/trust)\n"
     "  --passphrase-fd N\n"
     "                   reads the passphrase of the key, a line, from this descriptor\n"
     "  --root DIR, --runroot DIR, --storage-driver NAME, --imagestore DIR\n"
@@ -172,6 +173,7 @@ static int load_config(struct cli *c, const char *option, struct err *e)
 enum {
 	OPT_LEDGER = 256,
 	OPT_CONFIG,
+	OPT_TRUST,
 	OPT_PASSPHRASE_FD,
 	OPT_ROOT,
 	OPT_RUNROOT,
@@ -183,6 +185,7 @@ enum {
 static const struct option options[] = {
     {"ledger", required_argument, NULL, OPT_LEDGER},
     {"config", required_argument, NULL, OPT_CONFIG},
+    {"trust", required_argument, NULL, OPT_TRUST},
     {"passphrase-fd", required_argument, NULL, OPT_PASSPHRASE_FD},
     {"root", required_argument, NULL, OPT_ROOT},
     {"runroot", required_argument, NULL, OPT_RUNROOT},
@@ -193,7 +196,7 @@ static const struct option options[] = {
 };
 
 struct globals {
-	const char *ledger, *config;
+	const char *ledger, *config, *trust;
 	bool help;
 };
 
@@ -209,6 +212,9 @@ static int parse_globals(
 			break;
 		case OPT_CONFIG:
 			out->config = optarg;
+			break;
+		case OPT_TRUST:
+			out->trust = optarg;
 			break;
 		case OPT_PASSPHRASE_FD:
 			r = cli_parse_fd(optarg, &c->passphrase_fd, e);
@@ -241,6 +247,21 @@ static int parse_globals(
 	return 0;
 }
 
+/* Where this run's ledger is, and whom it believes. */
+static void locate(struct cli *c, const struct globals *given)
+{
+	const char *trust = given->trust ? given->trust : c->config.trust_file;
+
+	c->ledger_dir =
+	    given->ledger ? xstrdup(given->ledger)
+			  : default_path("LAYERSEAL_LEDGER", "/var/lib/layerseal",
+				home_path("XDG_DATA_HOME", ".local/share", "layerseal"));
+	c->config_dir = geteuid() == 0
+			    ? xstrdup("/etc/layerseal")
+			    : home_path("XDG_CONFIG_HOME", ".config", "layerseal");
+	c->trust_file = trust ? xstrdup(trust) : NULL;
+}
+
 static int dispatch(struct cli *c, int argc, char **argv, struct err *e)
 {
 	struct globals globals = {0};
@@ -264,10 +285,7 @@ static int dispatch(struct cli *c, int argc, char **argv, struct err *e)
 		r = crypto_init(e);
 	if (r)
 		return r;
-	c->ledger_dir =
-	    globals.ledger ? xstrdup(globals.ledger)
-			   : default_path("LAYERSEAL_LEDGER", "/var/lib/layerseal",
-				 home_path("XDG_DATA_HOME", ".local/share", "layerseal"));
+	locate(c, &globals);
 	argc -= optind;
 	argv += optind;
 	optind = 0; /* glibc: start afresh */
@@ -287,6 +305,8 @@ int main(int argc, char **argv)
 		status = err_exit_status(&e);
 	}
 	free(c.ledger_dir);
+	free(c.config_dir);
+	free(c.trust_file);
 	config_release(&c.config);
 	return status;
 }

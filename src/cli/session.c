@@ -79,6 +79,41 @@ static int find_store(struct cli *c, struct session *s, struct err *e)
 	    root, c->ledger_dir);
 }
 
+int cli_trust_file(const struct cli *c, char **out, struct err *e)
+{
+	if (!c->trust_file)
+		return trust_default_path(c->config_dir, c->ledger_dir, out, e);
+	*out = xstrdup(c->trust_file);
+	return 0;
+}
+
+int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
+    struct ledger **out, struct err *e)
+{
+	CLEANUP_FREE char *trust_file = NULL;
+	struct trust trust;
+	struct signer_source key = cli_signer_source(c);
+	struct ledger_options o = {.dir = c->ledger_dir,
+	    .mode = mode,
+	    .trust = &trust,
+	    .key = &key,
+	    .whole = whole};
+	int r = ledger_exists(c->ledger_dir, e);
+
+	*out = NULL;
+	if (!r)
+		r = cli_trust_file(c, &trust_file, e);
+	if (r)
+		return r;
+	r = trust_load(trust_file, &trust, e);
+	if (r == ERR_NOT_FOUND)
+		return err_set(e, ERR_LEDGER,
+		    "ledger %s: trust file %s does not exist (layerseal key trust makes "
+		    "it)",
+		    c->ledger_dir, trust_file);
+	return r ? r : ledger_open(&o, out, e);
+}
+
 int session_open_ledger(
     struct cli *c, enum ledger_mode mode, struct session *s, struct err *e)
 {
@@ -87,7 +122,7 @@ int session_open_ledger(
 	*s = (struct session){.store.runroot_fd = -1};
 	r = userns_enter(e);
 	if (!r)
-		r = ledger_open(c->ledger_dir, mode, &s->ledger, e);
+		r = cli_open_ledger(c, mode, false, &s->ledger, e);
 	if (!r)
 		r = find_store(c, s, e);
 	if (!r)

@@ -278,16 +278,34 @@ int checkpoint_sign(const struct checkpoint *c, const struct signer *const *sign
 	return r ? r : note_sign(text.data, signers, n, out, e);
 }
 
-int checkpoint_open(const char *note, size_t len, const struct public_key *keys,
-    size_t n_keys, struct checkpoint *out, struct err *e)
+int checkpoint_open_by(const char *note, size_t len, const struct public_key *keys,
+    size_t n_keys, struct checkpoint *out, const struct public_key **signer,
+    struct err *e)
 {
-	const struct public_key *signer;
+	const struct public_key *by;
 	size_t text_len;
-	int r = verify(note, len, keys, n_keys, &text_len, &signer, e);
+	int r = verify(note, len, keys, n_keys, &text_len, &by, e);
 
 	if (!r)
 		r = checkpoint_parse(note, text_len, out, e);
-	if (!r && strcmp(out->origin, signer->name) != 0)
+	if (!r && strcmp(out->origin, by->name) != 0)
 		r = malformed(e, "the origin is not the name of the key that signed");
+	if (!r && signer)
+		*signer = by;
 	return r;
+}
+
+int checkpoint_open(const char *note, size_t len, const struct public_key *keys,
+    size_t n_keys, struct checkpoint *out, struct err *e)
+{
+	return checkpoint_open_by(note, len, keys, n_keys, out, NULL, e);
+}
+
+bool checkpoint_claimed_size(const char *note, size_t len, uint64_t *size)
+{
+	const char *end = note + len, *first = memchr(note, '\n', len);
+	const char *second =
+	    first ? memchr(first + 1, '\n', (size_t)(end - first - 1)) : NULL;
+
+	return second && parse_size(first + 1, (size_t)(second - first - 1), size);
 }

@@ -39,7 +39,17 @@ MUSTUSE int checkpoint_parse(
 /* format + sign, and verify + parse (origin must equal the name of the key that signed). */
 MUSTUSE int checkpoint_sign(const struct checkpoint *c,
     const struct signer *const *signers, size_t n, struct buf *out, struct err *e);
+/* *signer is one of `keys`; NULL is fine. */
+MUSTUSE int checkpoint_open_by(const char *note, size_t len,
+    const struct public_key *keys, size_t n_keys, struct checkpoint *out,
+    const struct public_key **signer, struct err *e);
 MUSTUSE int checkpoint_open(const char *note, size_t len, const struct public_key *keys,
     size_t n_keys, struct checkpoint *out, struct err *e);
+
+/*
+ * What a checkpoint says of its size before anybody has looked who signed it: only to choose the keys
+ * to check it with. False if it says nothing.
+ */
+bool checkpoint_claimed_size(const char *note, size_t len, uint64_t *size);
 
 #endif

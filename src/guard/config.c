@@ -3,12 +3,9 @@
 #include "guard/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/buf.h"
+#include "base/fs.h"
 
 void config_default(struct config *c)
 {
@@ -18,6 +15,7 @@ void config_default(struct config *c)
 
 void config_release(struct config *c)
 {
+	free(c->trust_file);
 	free(c->key.name);
 	free(c->key.credential);
 	config_default(c);
@@ -56,6 +54,24 @@ static int set_verify(
 	if (strcmp(name, "threads") == 0)
 		return set_threads(c, value, e);
 	return err_set(e, ERR_USAGE, "section [verify] has no setting '%s'", name);
+}
+
+static int set_path(char **path, const char *name, const char *value, struct err *e)
+{
+	if (value[0] != '/')
+		return err_set(
+		    e, ERR_USAGE, "%s: '%s' is not an absolute path", name, value);
+	free(*path);
+	*path = xstrdup(value);
+	return 0;
+}
+
+static int set_ledger(
+    struct config *c, const char *name, const char *value, struct err *e)
+{
+	if (strcmp(name, "trust") == 0)
+		return set_path(&c->trust_file, name, value, e);
+	return err_set(e, ERR_USAGE, "section [ledger] has no setting '%s'", name);
 }
 
 static int set_finding(
@@ -155,25 +171,28 @@ static int set_anchor(
 	return anchor_settings_set(&c->anchors, name, value, e);
 }
 
-struct section {
-	const char *name;
-	int (*set)(struct config *c, const char *name, const char *value, struct err *e);
-};
+typedef int set_fn(struct config *c, const char *name, const char *value, struct err *e);
 
-static const struct section sections[] = {
+static const struct section {
+	const char *heading;
+	set_fn *set;
+} sections[] = {
     {"[verify]", set_verify},
-    {"[findings]", set_finding},
+    {"[ledger]", set_ledger},
     {"[key]", set_key},
     {"[anchor]", set_anchor},
+    {"[findings]", set_finding},
 };
 
-static const struct section *find_section(const char *name)
+static int enter_section(const char *line, const struct section **out, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
-		if (strcmp(sections[i].name, name) == 0)
-			return &sections[i];
+		if (strcmp(line, sections[i].heading) == 0) {
+			*out = &sections[i];
+			return 0;
+		}
 	}
-	return NULL;
+	return err_set(e, ERR_USAGE, "no section '%s'", line);
 }
 
 static int parse_line(
@@ -183,10 +202,8 @@ static int parse_line(
 
 	if (line[0] == '\0')
 		return 0;
-	if (line[0] == '[') {
-		*section = find_section(line);
-		return *section ? 0 : err_set(e, ERR_USAGE, "no section '%s'", line);
-	}
+	if (line[0] == '[')
+		return enter_section(line, section, e);
 	equals = strchr(line, '=');
 	if (!equals)
 		return err_set(e, ERR_USAGE, "expected NAME = VALUE");
@@ -214,52 +231,15 @@ int config_parse(const char *text, size_t len, struct config *c, struct err *e)
 	return 0;
 }
 
-/* Who else could write the file could also switch the guard off. */
-static int check_owner(int fd, struct stat *st, struct err *e)
-{
-	if (fstat(fd, st))
-		return err_sys(e, "fstat");
-	if (!S_ISREG(st->st_mode))
-		return err_set(e, ERR_USAGE, "not a regular file");
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return err_set(e, ERR_USAGE, "owned by uid %u, not by root or this user",
-		    st->st_uid);
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return err_set(e, ERR_USAGE, "writable by group or others");
-	if (st->st_size > CONFIG_MAX_BYTES)
-		return err_set(e, ERR_USAGE, "larger than %d bytes", CONFIG_MAX_BYTES);
-	return 0;
-}
-
-static int read_all(int fd, struct buf *out, struct err *e)
-{
-	char chunk[4096];
-	ssize_t n;
-	int r = 0;
-
-	while (!r && (n = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (n < 0)
-			return err_sys(e, "read");
-		r = buf_add(out, chunk, (size_t)n, e);
-	}
-	return r;
-}
-
 int config_load(const char *path, struct config *c, struct err *e)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	CLEANUP_BUF struct buf text;
-	struct stat st;
 	int r;
 
 	buf_init(&text, CONFIG_MAX_BYTES);
-	if (fd < 0 && errno == ENOENT)
-		return err_set(e, ERR_NOT_FOUND, "configuration %s does not exist", path);
-	if (fd < 0)
-		return err_sys(e, "configuration %s", path);
-	r = check_owner(fd, &st, e);
-	if (!r)
-		r = read_all(fd, &text, e);
+	r = fs_read_guarded(path, CONFIG_MAX_BYTES, &text, e);
+	if (r == ERR_REFUSED)
+		e->code = r = ERR_USAGE;
 	if (!r)
 		r = config_parse(text.data, text.len, c, e);
 	return r ? err_wrap(e, "configuration %s", path) : 0;

@@ -6,6 +6,8 @@
  *   level = stat        # stat, full, oci
  *   cached = no         # yes: full levels read through the page cache
  *   threads = 0         # 0: one per processor
+ *   [ledger]
+ *   trust = /etc/layerseal/trusted-keys
  *   [findings]
  *   name-unsealed = ignore
  *   [key]
@@ -42,6 +44,7 @@ struct config {
 	unsigned threads;
 	struct key_settings key;
 	struct anchor_settings anchors;
+	char *trust_file; /* absolute; NULL: the default for the ledger */
 };
 
 #define CONFIG_MAX_BYTES 65536

@@ -31,6 +31,11 @@ enum entry_op {
 	ENTRY_SEAL_NAME, /* a name leads to an image */
 	ENTRY_RETIRE, /* a sealed layer or image was removed by the engine or by purge */
 	ENTRY_REMEASURE, /* same tree, new statprint */
+	/* About the whole ledger: */
+	ENTRY_KEY_ADD,	  /* a key may sign larger ledgers than this entry's number */
+	ENTRY_KEY_RETIRE, /* a key may sign none larger than that with this entry last */
+	ENTRY_ANCHOR,	  /* the value that a counter elsewhere is about to have */
+	ENTRY_STATE,	  /* where a reader may begin: the entries that still count */
 	ENTRY_OP_COUNT
 };
 
@@ -92,10 +97,25 @@ struct entry_remeasure {
 	uint8_t print[16];
 };
 
+struct entry_key {
+	char *vkey;
+	char *reason;
+};
+
+struct entry_anchor {
+	char *name;
+	uint64_t counter;
+};
+
+struct entry_state {
+	struct digest snapshot;	 /* SHA-256 of its text, stored like a manifest */
+	uint64_t bytes, objects; /* its length, its lines */
+};
+
 struct entry {
 	enum entry_op op;
-	int64_t time; /* seconds since 1970 */
-	struct store_id store;
+	int64_t time;	       /* seconds since 1970 */
+	struct store_id store; /* zeros for an op of the whole ledger */
 	union {
 		struct entry_init init;
 		struct entry_seal_layer seal_layer;
@@ -103,10 +123,15 @@ struct entry {
 		struct entry_seal_name seal_name;
 		struct entry_retire retire;
 		struct entry_remeasure remeasure;
+		struct entry_key key; /* key-add, key-retire */
+		struct entry_anchor anchor;
+		struct entry_state state;
 	};
 };
 
 const char *entry_op_name(enum entry_op op); /* "seal-layer" */
+/* False for what is about the whole ledger. */
+bool entry_op_of_store(enum entry_op op);
 
 /*
  * Appends the bytes of an entry. ERR_REFUSED if it would exceed ENTRY_MAX_BYTES; ERR_INTERNAL for

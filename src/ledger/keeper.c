@@ -226,62 +226,125 @@ const struct confinement *keeper_confinement(const struct keeper *k)
 	return k->confined ? &k->confinement : NULL;
 }
 
-/* ---- dump ---- */
+/* ---- reading the log ---- */
 
-static int take_head(struct keeper *k, const struct keeper_sink *sink, struct err *e)
+/* Splits a frame into its number and the rest. */
+static bool take_number(struct keeper *k, uint64_t *number, struct span *rest)
 {
-	uint64_t size;
-	struct span note;
-
-	if (k->payload.len < sizeof(size))
-		return unexpected(k, e);
-	memcpy(&size, k->payload.data, sizeof(size));
-	note.data = k->payload.data + sizeof(size);
-	note.len = k->payload.len - sizeof(size);
-	return sink->head(sink->ctx, size, note, e);
+	if (k->payload.len < sizeof(*number))
+		return false;
+	memcpy(number, k->payload.data, sizeof(*number));
+	rest->data = k->payload.data + sizeof(*number);
+	rest->len = k->payload.len - sizeof(*number);
+	return true;
 }
 
-static int take_entries(struct keeper *k, const struct keeper_sink *sink, struct err *e)
+typedef int numbered_fn(void *ctx, uint64_t number, struct span bytes, struct err *e);
+typedef int entry_fn(void *ctx, struct span bytes, struct err *e);
+
+static int take_numbered(struct keeper *k, numbered_fn *fn, void *ctx, struct err *e)
+{
+	uint64_t number;
+	struct span rest;
+
+	return take_number(k, &number, &rest) ? fn(ctx, number, rest, e)
+					      : unexpected(k, e);
+}
+
+static int take_entries(struct keeper *k, entry_fn *fn, void *ctx, struct err *e)
 {
 	const char *rest = k->payload.data, *data;
 	size_t left = k->payload.len, len;
 	int r = 0;
 
 	while (!r && wire_unpack(&rest, &left, &data, &len))
-		r = sink->entry(sink->ctx, (struct span){data, len}, e);
+		r = fn(ctx, (struct span){data, len}, e);
 	return r ? r : left ? unexpected(k, e) : 0;
 }
 
-static int dump(struct keeper *k, const struct keeper_sink *sink, struct err *e)
+/* Frames of entries until DONE; `type` is that of the frame that came already. */
+static int take_rest(
+    struct keeper *k, enum wire_type type, entry_fn *fn, void *ctx, struct err *e)
 {
-	enum wire_type type;
-	int r = say(k, WIRE_DUMP, NO_BYTES, NO_BYTES, e);
+	int r = 0;
 
-	if (!r)
-		r = answer(k, &type, e);
-	if (!r)
-		r = type == WIRE_HEAD ? take_head(k, sink, e) : unexpected(k, e);
-	while (!r) {
-		r = answer(k, &type, e);
-		if (!r && type == WIRE_DONE)
-			break;
+	while (!r && type == WIRE_ENTRIES) {
+		r = take_entries(k, fn, ctx, e);
 		if (!r)
-			r = type == WIRE_ENTRIES ? take_entries(k, sink, e)
-						 : unexpected(k, e);
+			r = answer(k, &type, e);
 	}
-	return r;
+	return !r && type != WIRE_DONE ? unexpected(k, e) : r;
 }
 
-int keeper_dump(struct keeper *k, const struct keeper_sink *sink, struct err *e)
+static int dump(
+    struct keeper *k, bool short_cut, const struct keeper_sink *sink, struct err *e)
 {
-	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
+	uint8_t flag = short_cut;
+	enum wire_type type;
+	int r = say(k, WIRE_DUMP, (struct span){&flag, 1}, NO_BYTES, e);
 
 	if (!r)
-		r = dump(k, sink, e);
-	/* Frames of a dump that was broken off would be taken for other answers. */
+		r = answer(k, &type, e);
+	if (!r)
+		r = type == WIRE_HEAD ? take_numbered(k, sink->head, sink->ctx, e)
+				      : unexpected(k, e);
+	if (!r)
+		r = answer(k, &type, e);
+	if (!r && short_cut && type == WIRE_START) {
+		r = take_numbered(k, sink->start, sink->ctx, e);
+		if (!r)
+			r = answer(k, &type, e);
+	}
+	return r ? r : take_rest(k, type, sink->entry, sink->ctx, e);
+}
+
+/* Frames of an answer that was broken off would be taken for those of the next one. */
+static int end_reading(struct keeper *k, int r)
+{
 	if (r)
 		end_keeper(k);
 	return end(k, r);
+}
+
+int keeper_dump(
+    struct keeper *k, bool short_cut, const struct keeper_sink *sink, struct err *e)
+{
+	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
+
+	return end_reading(k, r ? r : dump(k, short_cut, sink, e));
+}
+
+int keeper_heads(struct keeper *k, numbered_fn *head, void *ctx, struct err *e)
+{
+	enum wire_type type = WIRE_HEAD;
+	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
+
+	if (!r)
+		r = say(k, WIRE_HEADS, NO_BYTES, NO_BYTES, e);
+	while (!r && type == WIRE_HEAD) {
+		r = answer(k, &type, e);
+		if (!r && type == WIRE_HEAD)
+			r = take_numbered(k, head, ctx, e);
+	}
+	if (!r && type != WIRE_DONE)
+		r = unexpected(k, e);
+	return end_reading(k, r);
+}
+
+int keeper_get_entries(struct keeper *k, const uint64_t *seqs, size_t n, entry_fn *entry,
+    void *ctx, struct err *e)
+{
+	enum wire_type type = WIRE_DONE;
+	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
+
+	if (!r)
+		r = say(k, WIRE_GET_ENTRIES, (struct span){seqs, n * sizeof(*seqs)},
+		    NO_BYTES, e);
+	if (!r)
+		r = answer(k, &type, e);
+	if (!r)
+		r = take_rest(k, type, entry, ctx, e);
+	return end_reading(k, r);
 }
 
 /* ---- append ---- */
@@ -303,16 +366,23 @@ static int say_entries(struct keeper *k, const struct keeper_batch *b, struct er
 	return r;
 }
 
+static int say_numbered(struct keeper *k, enum wire_type type, uint64_t number,
+    struct span rest, struct err *e)
+{
+	return say(k, type, (struct span){&number, sizeof(number)}, rest, e);
+}
+
 static int append(struct keeper *k, const struct keeper_batch *b, struct err *e)
 {
-	uint64_t size = b->first + b->n;
 	enum wire_type type;
 	int r = say(k, WIRE_APPEND, b->seen, NO_BYTES, e);
 
 	if (!r)
 		r = say_entries(k, b, e);
+	if (!r && b->peaks.len)
+		r = say_numbered(k, WIRE_START, b->start, b->peaks, e);
 	if (!r)
-		r = say(k, WIRE_HEAD, (struct span){&size, sizeof(size)}, b->head, e);
+		r = say_numbered(k, WIRE_HEAD, b->first + b->n, b->head, e);
 	if (!r)
 		r = answer(k, &type, e);
 	if (r)

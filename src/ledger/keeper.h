@@ -42,25 +42,42 @@ void keeper_stop(struct keeper *k); /* NULL is fine */
 const struct confinement *keeper_confinement(const struct keeper *k);
 
 /*
- * The newest head, then the entries in order, all of one moment. Bytes are borrowed for the call;
- * a callback that fails ends the dump, and the keeper with it.
+ * The newest head, then the entries in order, all of one moment. With `short_cut` they may begin at a
+ * start: then `start` is called between. Bytes are borrowed for the call; a callback that fails ends
+ * the dump, and the keeper with it.
  */
 struct keeper_sink {
 	void *ctx;
 	int (*head)(void *ctx, uint64_t size, struct span note, struct err *e);
+	/* `peaks`: what struct merkle holds for a tree of `seq` leaves, if the keeper is honest. */
+	int (*start)(void *ctx, uint64_t seq, struct span peaks, struct err *e);
 	int (*entry)(void *ctx, struct span bytes, struct err *e);
 };
-MUSTUSE int keeper_dump(struct keeper *k, const struct keeper_sink *sink, struct err *e);
+MUSTUSE int keeper_dump(
+    struct keeper *k, bool short_cut, const struct keeper_sink *sink, struct err *e);
+
+/* All heads that are kept, by size. */
+MUSTUSE int keeper_heads(struct keeper *k,
+    int (*head)(void *ctx, uint64_t size, struct span note, struct err *e), void *ctx,
+    struct err *e);
+
+/* The entries of these numbers, at most KEEPER_GET_MAX, in this order; one call of `entry` each. */
+#define KEEPER_GET_MAX 65536
+MUSTUSE int keeper_get_entries(struct keeper *k, const uint64_t *seqs, size_t n,
+    int (*entry)(void *ctx, struct span bytes, struct err *e), void *ctx, struct err *e);
 
 /*
- * Appends entries and sets the head, in one transaction, durable on return. ERR_CONFLICT, with
- * nothing written, unless the newest head is still `seen` (no bytes: the first head of all).
+ * Appends entries and sets the head, and the start if there is one, in one transaction, durable on
+ * return. ERR_CONFLICT, with nothing written, unless the newest head is still `seen` (no bytes: the
+ * first head of all).
  */
 struct keeper_batch {
 	struct span seen;
 	uint64_t first; /* sequence number of entries[0]: the size of `seen` */
 	const struct span *entries;
 	size_t n;
+	uint64_t start; /* with `peaks`; they are noted if there are any */
+	struct span peaks;
 	struct span head;
 };
 MUSTUSE int keeper_append(

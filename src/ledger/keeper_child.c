@@ -76,6 +76,10 @@ static int serve(struct db *db, enum wire_type type)
 	switch (type) {
 	case WIRE_DUMP:
 		return log_serve_dump(db);
+	case WIRE_HEADS:
+		return log_serve_heads(db);
+	case WIRE_GET_ENTRIES:
+		return log_serve_get(db);
 	case WIRE_APPEND:
 		return log_serve_append(db);
 	case WIRE_PUT_CHUNKS:
@@ -87,6 +91,7 @@ static int serve(struct db *db, enum wire_type type)
 	case WIRE_ENTRIES:
 	case WIRE_HEAD:
 	case WIRE_READY:
+	case WIRE_START:
 	case WIRE_COUNT:
 	case WIRE_CHUNK:
 	case WIRE_DONE:

@@ -53,6 +53,8 @@ MUSTUSE int db_write(struct db *db, db_write_fn *fn, void *ctx, bool *undo);
 
 /* Requests about entries and heads, and about manifests; the frame is in db->payload. */
 MUSTUSE int log_serve_dump(struct db *db);
+MUSTUSE int log_serve_heads(struct db *db);
+MUSTUSE int log_serve_get(struct db *db);
 MUSTUSE int log_serve_append(struct db *db);
 MUSTUSE int manifest_serve_put(struct db *db);
 MUSTUSE int manifest_serve_count(struct db *db);

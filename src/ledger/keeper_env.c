@@ -3,7 +3,7 @@
  * keeper_env.c: the LMDB environment of the keeper: opening, transactions that grow the map.
  *
  * Databases (layerseal-ledger(5)), no duplicates, integers big-endian so that keys sort:
- *   meta      "format" -> "layerseal/v1"
+ *   meta      "format" -> "layerseal/v1";  "start" -> where a reader may begin (keeper_log.c)
  *   entry     u64 sequence number -> bytes of the entry
  *   head      u64 size -> signed checkpoint
  *   manifest  SHA-256, u32 chunk -> zlib text;  SHA-256, 0xffffffff -> u32 number of chunks,

@@ -7,6 +7,9 @@
 #include "ledger/keeper_db.h"
 
 #define APPEND_MAX_ENTRIES 1000000
+/* In `meta`: u64 sequence number, and one hash for each bit that is set in it. */
+#define START_KEY "start"
+#define START_BYTES_MAX (8 + 64 * 32)
 
 static void store_be64(uint8_t out[static 8], uint64_t n)
 {
@@ -52,28 +55,40 @@ static void flush(struct db *db, struct buf *pack)
 	buf_clear(pack);
 }
 
-/* Packs entries in order; a gap in the numbers is damage. */
-static int pack_entries(struct db *db, MDB_cursor *cursor, struct buf *pack)
+static int pack_entry(struct db *db, const MDB_val *value, struct buf *pack)
 {
-	MDB_val key, value;
 	struct err ignored;
-	uint64_t next = 0;
-	int rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
 
+	if (value->mv_size > ENTRY_MAX_BYTES ||
+	    wire_pack(pack, value->mv_data, value->mv_size, &ignored))
+		return MDB_CORRUPTED;
+	if (pack->len > WIRE_PACK_BYTES)
+		flush(db, pack);
+	return 0;
+}
+
+/* Packs entries in order from number `next` on; a gap in the numbers is damage. */
+static int pack_entries(
+    struct db *db, MDB_cursor *cursor, uint64_t next, struct buf *pack)
+{
+	uint8_t first[8];
+	MDB_val key = {sizeof(first), first}, value;
+	int rc;
+
+	store_be64(first, next);
+	rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 	while (rc == 0) {
-		if (key.mv_size != 8 || load_be64(key.mv_data) != next++ ||
-		    value.mv_size > ENTRY_MAX_BYTES ||
-		    wire_pack(pack, value.mv_data, value.mv_size, &ignored))
+		if (key.mv_size != 8 || load_be64(key.mv_data) != next++)
 			return MDB_CORRUPTED;
-		if (pack->len > WIRE_PACK_BYTES)
-			flush(db, pack);
-		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+		rc = pack_entry(db, &value, pack);
+		if (!rc)
+			rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
 	}
 	flush(db, pack);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static int send_entries(struct db *db, MDB_txn *txn)
+static int send_entries(struct db *db, MDB_txn *txn, uint64_t first)
 {
 	CLEANUP_BUF struct buf pack;
 	MDB_cursor *cursor;
@@ -82,26 +97,124 @@ static int send_entries(struct db *db, MDB_txn *txn)
 	buf_init(&pack, WIRE_MAX_BYTES);
 	if (rc)
 		return rc;
-	rc = pack_entries(db, cursor, &pack);
+	rc = pack_entries(db, cursor, first, &pack);
 	mdb_cursor_close(cursor);
 	return rc;
 }
 
+static int send_head(struct db *db, uint64_t size, const MDB_val *note)
+{
+	if (note->mv_size > WIRE_MAX_BYTES - sizeof(size))
+		return MDB_CORRUPTED;
+	if (db_reply_two(db, WIRE_HEAD, (struct span){&size, sizeof(size)},
+		(struct span){note->mv_data, note->mv_size}))
+		_exit(0);
+	return 0;
+}
+
+/* Where a reader may begin, if that is noted: the parent finds out whether it is true. */
+static int send_start(struct db *db, MDB_txn *txn, uint64_t *first)
+{
+	MDB_val key = {strlen(START_KEY), (void *)(uintptr_t)START_KEY}, value;
+	int rc = mdb_get(txn, db->dbi[DB_META], &key, &value);
+
+	*first = 0;
+	if (rc)
+		return rc == MDB_NOTFOUND ? 0 : rc;
+	if (value.mv_size < 8 || value.mv_size > START_BYTES_MAX)
+		return MDB_CORRUPTED;
+	*first = load_be64(value.mv_data);
+	if (db_reply_two(db, WIRE_START, (struct span){first, sizeof(*first)},
+		(struct span){(char *)value.mv_data + 8, value.mv_size - 8}))
+		_exit(0);
+	return 0;
+}
+
 int log_serve_dump(struct db *db)
 {
+	bool short_cut = db->payload.len == 1 && db->payload.data[0];
+	uint64_t size, first = 0;
 	MDB_txn *txn;
 	MDB_val note;
-	uint64_t size;
 	int rc = db_begin(db, MDB_RDONLY, &txn);
 
 	if (rc)
 		return db_reply_result(db, rc);
 	rc = newest_head(db, txn, &size, &note);
-	if (!rc && db_reply_two(db, WIRE_HEAD, (struct span){&size, sizeof(size)},
-		       (struct span){note.mv_data, note.mv_size}))
-		_exit(0);
 	if (!rc)
-		rc = send_entries(db, txn);
+		rc = send_head(db, size, &note);
+	if (!rc && short_cut)
+		rc = send_start(db, txn, &first);
+	if (!rc)
+		rc = send_entries(db, txn, first);
+	mdb_txn_abort(txn);
+	return db_reply_result(db, rc);
+}
+
+static int send_heads(struct db *db, MDB_cursor *cursor)
+{
+	MDB_val key, note;
+	int rc = mdb_cursor_get(cursor, &key, &note, MDB_FIRST);
+
+	while (rc == 0) {
+		rc = key.mv_size == 8 ? send_head(db, load_be64(key.mv_data), &note)
+				      : MDB_CORRUPTED;
+		if (!rc)
+			rc = mdb_cursor_get(cursor, &key, &note, MDB_NEXT);
+	}
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int log_serve_heads(struct db *db)
+{
+	MDB_cursor *cursor;
+	MDB_txn *txn;
+	int rc = db_begin(db, MDB_RDONLY, &txn);
+
+	if (rc)
+		return db_reply_result(db, rc);
+	rc = mdb_cursor_open(txn, db->dbi[DB_HEAD], &cursor);
+	if (!rc) {
+		rc = send_heads(db, cursor);
+		mdb_cursor_close(cursor);
+	}
+	mdb_txn_abort(txn);
+	return db_reply_result(db, rc);
+}
+
+static int send_asked(struct db *db, MDB_txn *txn)
+{
+	CLEANUP_BUF struct buf pack;
+	int rc = 0;
+
+	buf_init(&pack, WIRE_MAX_BYTES);
+	for (size_t at = 0; !rc && at < db->payload.len; at += sizeof(uint64_t)) {
+		uint8_t bytes[8];
+		MDB_val key = {sizeof(bytes), bytes}, value;
+		uint64_t seq;
+
+		memcpy(&seq, db->payload.data + at, sizeof(seq));
+		store_be64(bytes, seq);
+		rc = mdb_get(txn, db->dbi[DB_ENTRY], &key, &value);
+		if (!rc)
+			rc = pack_entry(db, &value, &pack);
+	}
+	if (!rc)
+		flush(db, &pack);
+	return rc;
+}
+
+int log_serve_get(struct db *db)
+{
+	MDB_txn *txn;
+	int rc;
+
+	if (db->payload.len % sizeof(uint64_t))
+		return db_reply_malformed(db);
+	rc = db_begin(db, MDB_RDONLY, &txn);
+	if (rc)
+		return db_reply_result(db, rc);
+	rc = send_asked(db, txn);
 	mdb_txn_abort(txn);
 	return db_reply_result(db, rc);
 }
@@ -116,6 +229,8 @@ struct batch {
 	uint64_t size; /* after the append */
 	char *head;
 	size_t head_len;
+	uint8_t start[START_BYTES_MAX]; /* as it is stored */
+	size_t start_len;		/* 0: none */
 };
 
 static void batch_release(struct batch *b)
@@ -150,6 +265,19 @@ static bool add_entries(struct batch *b, const struct buf *payload)
 	return left == 0;
 }
 
+static bool take_start(struct batch *b, const struct buf *payload)
+{
+	uint64_t seq;
+
+	if (payload->len < sizeof(seq) || payload->len > sizeof(b->start))
+		return false;
+	memcpy(&seq, payload->data, sizeof(seq));
+	memcpy(b->start, payload->data, payload->len);
+	store_be64(b->start, seq);
+	b->start_len = payload->len;
+	return true;
+}
+
 /* Collects the frames that follow WIRE_APPEND; false if the parent broke off. */
 static bool receive_batch(struct db *db, struct batch *b)
 {
@@ -166,7 +294,8 @@ static bool receive_batch(struct db *db, struct batch *b)
 			b->head = copy_of(p->data + sizeof(b->size), b->head_len);
 			return b->size >= b->n;
 		}
-		if (type != WIRE_ENTRIES || !add_entries(b, p))
+		if (type == WIRE_START ? !take_start(b, p)
+				       : type != WIRE_ENTRIES || !add_entries(b, p))
 			return false;
 	}
 	return false;
@@ -196,6 +325,14 @@ static int check_seen(struct db *db, MDB_txn *txn, const struct batch *b, bool *
 	return 0;
 }
 
+static int put_start(struct db *db, MDB_txn *txn, const struct batch *b)
+{
+	MDB_val key = {strlen(START_KEY), (void *)(uintptr_t)START_KEY};
+	MDB_val value = {b->start_len, (void *)(uintptr_t)b->start};
+
+	return mdb_put(txn, db->dbi[DB_META], &key, &value, 0);
+}
+
 static int write_batch(struct db *db, MDB_txn *txn, void *ctx, bool *conflict)
 {
 	const struct batch *b = ctx;
@@ -206,6 +343,8 @@ static int write_batch(struct db *db, MDB_txn *txn, void *ctx, bool *conflict)
 	for (size_t i = 0; !rc && i < b->n; i++)
 		rc = put_number(txn, db->dbi[DB_ENTRY], b->size - b->n + i,
 		    b->entries[i].data, b->entries[i].len);
+	if (!rc && b->start_len)
+		rc = put_start(db, txn, b);
 	return rc ? rc : put_number(txn, db->dbi[DB_HEAD], b->size, b->head, b->head_len);
 }
 

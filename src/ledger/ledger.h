@@ -2,36 +2,63 @@
 /*
  * ledger.h: the signed, append-only log and what it says now.
  *
- * A ledger is a directory of its user, mode 0700, holding data.mdb and lock.mdb (LMDB), the secret
- * key "key", the statprint secret "statprint.key" (both 0600) and "trusted-keys", one vkey per line.
+ * A ledger is a directory of its user, mode 0700 (ledger_dir.h): the database, and unless it is kept
+ * elsewhere the secret key. Whom to believe is in a trust file outside (trust.h).
  *
  * ledger_open() authenticates, then parses: owner and modes; the newest checkpoint's signature
  * against the trusted keys; the Merkle root over all entries; only then the entries. LMDB is no
  * trust boundary and its reader can be crashed by flipped bits, so LMDB is touched only in a child
  * process that hands bytes over a socket; a child that dies or stalls is ERR_LEDGER.
+ *
+ * It need not read the whole log: from a `state` entry on, with the entries that this one says still
+ * count, a reader knows as much (state.h), and the root still covers every byte that was read.
  */
 #ifndef LEDGER_LEDGER_H
 #define LEDGER_LEDGER_H
 
-#include "crypto/key.h"
 #include "crypto/note.h"
+#include "crypto/signer.h"
 #include "ledger/entry.h"
+#include "ledger/trust.h"
 
 struct confinement;
 struct ledger;
 
-enum ledger_mode { LEDGER_READ, LEDGER_WRITE };
+enum ledger_mode {
+	LEDGER_READ,
+	LEDGER_MAY_WRITE, /* if the key is at hand without disturbing anybody */
+	LEDGER_WRITE,
+};
 
-/* Makes a new ledger (key, secret, empty log with a signed size-0 checkpoint). Refuses an existing one. */
-MUSTUSE int ledger_create(const char *dir, const char *origin, struct err *e);
+struct ledger_options {
+	const char *dir;
+	enum ledger_mode mode;
+	const struct trust *trust;	 /* borrowed for the call */
+	const struct signer_source *key; /* borrowed for the call; NULL: none */
+	bool whole; /* read every entry, even where a `state` entry would do */
+};
+
+struct ledger_creation {
+	const char *dir;
+	const char *trust_file; /* written: it names the key */
+	const struct signer_source *key;
+	struct signer_request request; /* the key's name is the ledger's origin */
+};
+/*
+ * Makes a new ledger (key, secret, empty log with a signed size-0 checkpoint) and the trust file, and
+ * opens it for writing. ERR_REFUSED if there is a ledger, or a trust file of one that was there.
+ */
+MUSTUSE int ledger_create(
+    const struct ledger_creation *c, struct ledger **out, struct err *e);
 /*
  * ERR_NOT_FOUND: no ledger there, ledger_create() may make one. ERR_LEDGER: damaged, forged, foreign
  * version, a file missing, wrong owner or mode. Forks: call it before threads exist, from the thread
- * that lives longest (the child ends with it). LEDGER_WRITE without the key is fine: see
- * ledger_writable().
+ * that lives longest (the child ends with it). Without the key all is fine, too: see ledger_writable().
  */
 MUSTUSE int ledger_open(
-    const char *dir, enum ledger_mode mode, struct ledger **out, struct err *e);
+    const struct ledger_options *o, struct ledger **out, struct err *e);
+/* ERR_NOT_FOUND if there is none (ledger_open() would say so); for who has no trust to show yet. */
+MUSTUSE int ledger_exists(const char *dir, struct err *e);
 void ledger_close(struct ledger *l); /* NULL is fine */
 void ledger_close_p(struct ledger **l);
 #define CLEANUP_LEDGER CLEANUP(ledger_close_p)
@@ -46,15 +73,35 @@ const struct confinement *ledger_confinement(const struct ledger *l);
 /* True if this process could append (mode, key present). */
 bool ledger_writable(const struct ledger *l);
 
-/* All entries, oldest first; borrowed. */
-size_t ledger_size(const struct ledger *l);
-const struct entry *ledger_entry(const struct ledger *l, size_t seq);
-/* The signed bytes of an entry, borrowed. */
-const char *ledger_entry_bytes(const struct ledger *l, size_t seq, size_t *len);
+/* How many entries there are, and when the newest was made (0 if there is none). */
+uint64_t ledger_size(const struct ledger *l);
+int64_t ledger_time(const struct ledger *l);
+/* The newest checkpoint as it was signed; borrowed. */
+const char *ledger_note(const struct ledger *l, size_t *len);
+
+/*
+ * Every entry, oldest first, read anew and not kept: until it has returned 0 nothing that was seen may
+ * be relied on, for only the root over all of them tells that they are the signed ones. Bytes are
+ * borrowed for the call.
+ */
+typedef int ledger_entry_fn(
+    void *ctx, uint64_t seq, const char *bytes, size_t len, struct err *e);
+MUSTUSE int ledger_replay(
+    struct ledger *l, ledger_entry_fn *fn, void *ctx, struct err *e);
+/* Every checkpoint that is kept, by size, as it is stored: nobody has checked it yet. */
+typedef int ledger_head_fn(
+    void *ctx, uint64_t size, const char *note, size_t len, struct err *e);
+MUSTUSE int ledger_each_head(
+    struct ledger *l, ledger_head_fn *fn, void *ctx, struct err *e);
+/* The root of the first `size` entries. */
+MUSTUSE int ledger_root_at(
+    struct ledger *l, uint64_t size, struct digest *root, struct err *e);
+/* The newest counter that an `anchor` entry has for this anchor; false if there is none. */
+bool ledger_anchor_counter(const struct ledger *l, const char *name, uint64_t *counter);
 
 /*
  * Current state of one store, by the newest entries; NULL: never sealed. What was handed out stays
- * in place until the ledger is closed, and an append brings its content up to date.
+ * in place until ledger_maintain() or ledger_close(), and an append brings its content up to date.
  */
 const struct entry_init *ledger_store(
     const struct ledger *l, const struct store_id *store);
@@ -63,7 +110,7 @@ bool ledger_find_store(
     const struct ledger *l, const char *graphroot, struct store_id *out);
 struct sealed_layer {
 	const struct entry_seal_layer *seal;
-	size_t seq;
+	uint64_t seq;
 	int64_t time;
 	const uint8_t
 	    *print; /* newest statprint of seal or remeasure, 16 bytes; NULL: none */
@@ -71,7 +118,7 @@ struct sealed_layer {
 };
 struct sealed_image {
 	const struct entry_seal_image *seal;
-	size_t seq;
+	uint64_t seq;
 	int64_t time;
 	bool retired;
 };
@@ -82,7 +129,10 @@ const struct sealed_image *ledger_image(
 /* The image a name was last sealed to; "" if the name is not bound, or its image was retired since. */
 const char *ledger_name(
     const struct ledger *l, const struct store_id *s, const char *name);
-/* Visits what is sealed in a store, retired objects included, in order of id. */
+/*
+ * Visits what is sealed in a store in order of id, with the objects that were retired since the newest
+ * `state` entry.
+ */
 typedef int ledger_layer_fn(void *ctx, const struct sealed_layer *layer, struct err *e);
 typedef int ledger_image_fn(void *ctx, const struct sealed_image *image, struct err *e);
 MUSTUSE int ledger_each_layer(const struct ledger *l, const struct store_id *s,
@@ -98,6 +148,12 @@ MUSTUSE int ledger_each_image(const struct ledger *l, const struct store_id *s,
  */
 MUSTUSE int ledger_append(
     struct ledger *l, const struct entry *entries, size_t n, struct err *e);
+
+/*
+ * Makes the next opening quick: appends a `state` entry if there are many entries since the last one.
+ * For the end of a run that appended; ERR_CONFLICT and other failures leave all as it was.
+ */
+MUSTUSE int ledger_maintain(struct ledger *l, struct err *e);
 
 /*
  * Manifests, content-addressed; each writer and reader belongs to one thread at a time. Written while a tree is measured, in bounded pieces, before the

@@ -6,23 +6,24 @@
 #ifndef LEDGER_LEDGER_DIR_H
 #define LEDGER_LEDGER_DIR_H
 
-#include "crypto/key.h"
+#include "crypto/digest.h"
 
-#define LEDGER_FILE_DATA "data.mdb"
-#define LEDGER_FILE_LOCK "lock.mdb"
+/* The database has a directory of its own, so that one rename exchanges it. */
+#define LEDGER_DIR_DATABASE "db"
+#define LEDGER_FILE_DATA LEDGER_DIR_DATABASE "/data.mdb"
+#define LEDGER_FILE_LOCK LEDGER_DIR_DATABASE "/lock.mdb"
 #define LEDGER_FILE_KEY "key"
 #define LEDGER_FILE_STATPRINT "statprint.key"
-#define LEDGER_FILE_TRUST "trusted-keys"
 /* There from the first to the last step of making a ledger. */
 #define LEDGER_FILE_UNFINISHED "unfinished"
-
-#define TRUSTED_KEYS_MAX 16
 
 /*
  * ERR_NOT_FOUND: nothing there, or a ledger whose making was interrupted: init may make one.
  * ERR_LEDGER: wrong owner, mode or type of the directory or a file, or a file is missing.
  */
 MUSTUSE int ledger_dir_open(const char *dir, int *out_fd, struct err *e);
+/* The other way round: only where init was interrupted. */
+MUSTUSE int ledger_dir_open_unfinished(const char *dir, int *out_fd, struct err *e);
 
 /*
  * Makes the directory if need be, empties it of what an interrupted init left behind, and marks it
@@ -32,10 +33,8 @@ MUSTUSE int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e);
 /* Takes the mark away: from here on it is a ledger. */
 MUSTUSE int ledger_dir_finish(int dirfd, struct err *e);
 
-MUSTUSE int ledger_dir_trusted_keys(
-    int dirfd, struct public_key keys[static TRUSTED_KEYS_MAX], size_t *n, struct err *e);
-MUSTUSE int ledger_dir_write_trusted(
-    int dirfd, const struct public_key *key, struct err *e);
+/* The directory of the database. */
+MUSTUSE int ledger_dir_database(int dirfd, int *out_fd, struct err *e);
 
 /* *has false if the file is missing. */
 MUSTUSE int ledger_dir_statprint_key(

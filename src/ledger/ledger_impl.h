@@ -1,35 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger_impl.h: the inside of struct ledger, for ledger.c and manifest_store.c. */
+/* ledger_impl.h: the inside of struct ledger, for ledger*.c and manifest_store.c. */
 #ifndef LEDGER_LEDGER_IMPL_H
 #define LEDGER_LEDGER_IMPL_H
 
 #include "crypto/merkle.h"
+#include "crypto/signer.h"
 #include "ledger/keeper.h"
 #include "ledger/ledger.h"
 #include "ledger/ledger_dir.h"
+#include "ledger/record.h"
 #include "ledger/state.h"
-
-struct ledger_record {
-	struct span bytes;   /* owned: what was signed */
-	struct entry *entry; /* owned: what it says; NULL until authenticated */
-};
 
 struct ledger {
 	enum ledger_mode mode;
-	int dirfd;
+	int dirfd, dbfd;
 	struct keeper *keeper;
-	struct public_key trusted[TRUSTED_KEYS_MAX];
-	size_t n_trusted;
+	struct trust trust;
 	struct signer *own_key; /* NULL: verify only */
 	bool has_print_key;
 	struct xxh_key print_key;
 	struct checkpoint head;
 	struct buf note;	  /* the head as it was signed */
 	struct public_key signer; /* of the head */
-	struct merkle tree;
-	struct ledger_record *records;
+	struct merkle tree;	  /* over all entries */
+	/* What was read, or appended since: perhaps entries that count before `start`, then all from there. */
+	struct record **records;
 	size_t n_records;
+	uint64_t
+	    start; /* number of the `state` entry where the reading began, 0: whole */
+	struct merkle before_start;
 	struct state *state;
 };
+
+/* Reads, authenticates and interprets what the keeper has (ledger_load.c). */
+MUSTUSE int ledger_load(struct ledger *l, bool whole, struct err *e);
+/* Takes over one use of the record. */
+void ledger_keep_record(struct ledger *l, struct record *r);
+/* The first record of an entry from `start` on. */
+size_t ledger_first_of_tail(const struct ledger *l);
+
+/* Signs the root of a tree as the next head. */
+MUSTUSE int ledger_sign_head(const struct merkle *tree,
+    const struct signer *const *signers, size_t n, struct checkpoint *head,
+    struct buf *note, struct err *e);
+
+/* A batch, and which keys sign it beside the ledger's own (NULL: none). */
+MUSTUSE int ledger_append_signed(struct ledger *l, const struct entry *entries, size_t n,
+    const struct signer *other, struct err *e);
 
 #endif

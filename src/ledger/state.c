@@ -4,40 +4,7 @@
 
 #include <string.h>
 
-#include "ledger/table.h"
-
-struct layer {
-	struct sealed_layer public;
-	const struct store_id *store;
-};
-
-struct image {
-	struct sealed_image public;
-	const struct store_id *store;
-	size_t names_from; /* names sealed before this entry were freed by a retirement */
-};
-
-struct name {
-	const struct entry *seal; /* the newest */
-	size_t seq;
-};
-
-/*
- * Everything in arrays of pointers: what was handed out stays where it is. A state over another one
- * holds only what differs: an object of the base is copied when it is first looked for.
- */
-struct state {
-	const struct state *base; /* NULL: none */
-	const struct entry **stores;
-	size_t n_stores;
-	struct layer **layers;
-	size_t n_layers;
-	struct image **images;
-	size_t n_images;
-	struct name **names;
-	size_t n_names;
-	struct table layer_by_id, image_by_id, name_by_text;
-};
+#include "ledger/state_impl.h"
 
 /* Room for one more pointer: the arrays double. */
 #define GROW(array, n)                                                                   \
@@ -52,6 +19,15 @@ struct state *state_new(void)
 	return xcalloc(1, sizeof(struct state));
 }
 
+/* Puts a record in place of another one. */
+static void replace(struct record **place, struct record *r)
+{
+	if (r)
+		record_use(r);
+	record_drop(*place);
+	*place = r;
+}
+
 struct state *state_new_over(const struct state *base)
 {
 	struct state *s = state_new();
@@ -59,9 +35,38 @@ struct state *state_new_over(const struct state *base)
 	s->base = base;
 	for (size_t i = 0; i < base->n_stores; i++) {
 		GROW(s->stores, s->n_stores);
-		s->stores[s->n_stores++] = base->stores[i];
+		s->stores[s->n_stores++] = record_use(base->stores[i]);
+	}
+	for (size_t i = 0; i < base->n_keys; i++) {
+		GROW(s->keys, s->n_keys);
+		s->keys[s->n_keys] = (struct key){.key = base->keys[i].key};
+		replace(&s->keys[s->n_keys].add, base->keys[i].add);
+		replace(&s->keys[s->n_keys++].retire, base->keys[i].retire);
+	}
+	for (size_t i = 0; i < base->n_anchors; i++) {
+		GROW(s->anchors, s->n_anchors);
+		s->anchors[s->n_anchors++] = record_use(base->anchors[i]);
 	}
 	return s;
+}
+
+static void layer_free(struct layer *l)
+{
+	record_drop(l->seal);
+	record_drop(l->remeasure);
+	free(l);
+}
+
+static void image_free(struct image *i)
+{
+	record_drop(i->seal);
+	free(i);
+}
+
+static void name_free(struct name *n)
+{
+	record_drop(n->seal);
+	free(n);
 }
 
 void state_free(struct state *s)
@@ -69,24 +74,35 @@ void state_free(struct state *s)
 	if (!s)
 		return;
 	for (size_t i = 0; i < s->n_layers; i++)
-		free(s->layers[i]);
+		layer_free(s->layers[i]);
 	for (size_t i = 0; i < s->n_images; i++)
-		free(s->images[i]);
+		image_free(s->images[i]);
 	for (size_t i = 0; i < s->n_names; i++)
-		free(s->names[i]);
+		name_free(s->names[i]);
+	for (size_t i = 0; i < s->n_stores; i++)
+		record_drop(s->stores[i]);
+	for (size_t i = 0; i < s->n_anchors; i++)
+		record_drop(s->anchors[i]);
+	for (size_t i = 0; i < s->n_keys; i++) {
+		record_drop(s->keys[i].add);
+		record_drop(s->keys[i].retire);
+	}
 	free(s->stores);
 	free(s->layers);
 	free(s->images);
 	free(s->names);
+	free(s->keys);
+	free(s->anchors);
 	table_release(&s->layer_by_id);
 	table_release(&s->image_by_id);
 	table_release(&s->name_by_text);
 	free(s);
 }
 
-static bool same_store(const struct store_id *a, const struct store_id *b)
+void state_free_p(struct state **s)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	state_free(*s);
+	*s = NULL;
 }
 
 static int refused(struct err *e, const char *what, const char *rule)
@@ -94,46 +110,93 @@ static int refused(struct err *e, const char *what, const char *rule)
 	return err_set(e, ERR_REFUSED, "%s: %s", what, rule);
 }
 
-static int apply_init(struct state *s, const struct entry *en, struct err *e)
+static int apply_init(struct state *s, struct record *r, struct err *e)
 {
+	const struct entry *en = r->entry;
 	struct store_id other;
 	size_t i = 0;
 
 	if (state_find_store(s, en->init.graphroot, &other) &&
-	    !same_store(&other, &en->store))
+	    !state_same_store(&other, &en->store))
 		return refused(e, en->init.graphroot, "another store is entered there");
-	while (i < s->n_stores && !same_store(&s->stores[i]->store, &en->store))
+	while (
+	    i < s->n_stores && !state_same_store(&s->stores[i]->entry->store, &en->store))
 		i++;
 	if (i == s->n_stores) {
 		GROW(s->stores, s->n_stores);
-		s->n_stores++;
+		s->stores[s->n_stores++] = NULL;
 	}
-	s->stores[i] = en;
+	replace(&s->stores[i], r);
 	return 0;
 }
 
-static struct layer *add_layer(
-    struct state *s, const struct store_id *store, const char *id)
+/* ---- layers and images ---- */
+
+static void set_layer(struct layer *l, struct record *seal, struct record *remeasure)
+{
+	const struct entry *en = seal->entry;
+
+	replace(&l->seal, seal);
+	replace(&l->remeasure, remeasure);
+	l->public = (struct sealed_layer){
+	    .seal = &en->seal_layer,
+	    .seq = seal->seq,
+	    .time = en->time,
+	    .print = remeasure			? remeasure->entry->remeasure.print
+		     : en->seal_layer.has_print ? en->seal_layer.print
+						: NULL,
+	};
+}
+
+static void set_image(struct image *i, struct record *seal)
+{
+	const struct entry *en = seal->entry;
+
+	replace(&i->seal, seal);
+	i->public = (struct sealed_image){
+	    .seal = &en->seal_image, .seq = seal->seq, .time = en->time};
+}
+
+static struct layer *add_layer(struct state *s, struct record *seal)
 {
 	struct layer *l = xcalloc(1, sizeof(*l));
 
+	set_layer(l, seal, NULL);
 	GROW(s->layers, s->n_layers);
 	s->layers[s->n_layers++] = l;
-	l->store = store;
-	table_put(&s->layer_by_id, store, id, l);
 	return l;
 }
 
-static struct image *add_image(
-    struct state *s, const struct store_id *store, const char *id)
+static struct image *add_image(struct state *s, struct record *seal)
 {
 	struct image *i = xcalloc(1, sizeof(*i));
 
+	set_image(i, seal);
 	GROW(s->images, s->n_images);
 	s->images[s->n_images++] = i;
-	i->store = store;
-	table_put(&s->image_by_id, store, id, i);
 	return i;
+}
+
+/* The key of a table is borrowed from the record: it moves when the record is replaced. */
+static void index_layer(struct state *s, struct layer *l)
+{
+	const struct entry *en = l->seal->entry;
+
+	table_put(&s->layer_by_id, &en->store, en->seal_layer.layer, l);
+}
+
+static void index_image(struct state *s, struct image *i)
+{
+	const struct entry *en = i->seal->entry;
+
+	table_put(&s->image_by_id, &en->store, en->seal_image.image, i);
+}
+
+static void index_name(struct state *s, struct name *n)
+{
+	const struct entry *en = n->seal->entry;
+
+	table_put(&s->name_by_text, &en->store, en->seal_name.name, n);
 }
 
 static struct layer *find_layer(
@@ -144,8 +207,10 @@ static struct layer *find_layer(
 	    l || !s->base ? NULL : table_get(&s->base->layer_by_id, store, id);
 
 	if (of_base) {
-		l = add_layer(s, of_base->store, of_base->public.seal->layer);
-		*l = *of_base;
+		l = add_layer(s, of_base->seal);
+		set_layer(l, of_base->seal, of_base->remeasure);
+		l->public.retired = of_base->public.retired;
+		index_layer(s, l);
 	}
 	return l;
 }
@@ -158,35 +223,40 @@ static struct image *find_image(
 	    i || !s->base ? NULL : table_get(&s->base->image_by_id, store, id);
 
 	if (of_base) {
-		i = add_image(s, of_base->store, of_base->public.seal->image);
-		*i = *of_base;
+		i = add_image(s, of_base->seal);
+		i->public.retired = of_base->public.retired;
+		i->names_from = of_base->names_from;
+		index_image(s, i);
 	}
 	return i;
 }
 
-static void apply_seal_layer(struct state *s, const struct entry *en, size_t seq)
+static void apply_seal_layer(struct state *s, struct record *r)
 {
-	const struct entry_seal_layer *seal = &en->seal_layer;
-	struct layer *l = find_layer(s, &en->store, seal->layer);
+	const struct entry *en = r->entry;
+	struct layer *l = find_layer(s, &en->store, en->seal_layer.layer);
+	struct record *before = l ? record_use(l->seal) : NULL;
 
-	if (!l)
-		l = add_layer(s, &en->store, seal->layer);
-	l->public = (struct sealed_layer){
-	    .seal = seal,
-	    .seq = seq,
-	    .time = en->time,
-	    .print = seal->has_print ? seal->print : NULL,
-	};
+	if (l)
+		set_layer(l, r, NULL);
+	else
+		l = add_layer(s, r);
+	index_layer(s, l);
+	record_drop(before);
 }
 
-static void apply_seal_image(struct state *s, const struct entry *en, size_t seq)
+static void apply_seal_image(struct state *s, struct record *r)
 {
-	const struct entry_seal_image *seal = &en->seal_image;
-	struct image *i = find_image(s, &en->store, seal->image);
+	const struct entry *en = r->entry;
+	struct image *i = find_image(s, &en->store, en->seal_image.image);
+	struct record *before = i ? record_use(i->seal) : NULL;
 
-	if (!i)
-		i = add_image(s, &en->store, seal->image);
-	i->public = (struct sealed_image){.seal = seal, .seq = seq, .time = en->time};
+	if (i)
+		set_image(i, r);
+	else
+		i = add_image(s, r);
+	index_image(s, i);
+	record_drop(before);
 }
 
 static struct layer *live_layer(
@@ -205,27 +275,31 @@ static struct image *live_image(
 	return i && !i->public.retired ? i : NULL;
 }
 
-static int apply_seal_name(
-    struct state *s, const struct entry *en, size_t seq, struct err *e)
+static int apply_seal_name(struct state *s, struct record *r, struct err *e)
 {
+	const struct entry *en = r->entry;
 	const struct entry_seal_name *seal = &en->seal_name;
 	struct name *n = table_get(&s->name_by_text, &en->store, seal->name);
+	struct record *before = n ? record_use(n->seal) : NULL;
 
-	if (!live_image(s, &en->store, seal->image))
+	if (!live_image(s, &en->store, seal->image)) {
+		record_drop(before);
 		return refused(e, seal->name, "a name of an image that is not sealed");
+	}
 	if (!n) {
 		n = xcalloc(1, sizeof(*n));
 		GROW(s->names, s->n_names);
 		s->names[s->n_names++] = n;
-		table_put(&s->name_by_text, &en->store, seal->name, n);
 	}
-	*n = (struct name){en, seq};
+	replace(&n->seal, r);
+	index_name(s, n);
+	record_drop(before);
 	return 0;
 }
 
-static int apply_retire(
-    struct state *s, const struct entry *en, size_t seq, struct err *e)
+static int apply_retire(struct state *s, struct record *r, struct err *e)
 {
+	const struct entry *en = r->entry;
 	const char *id = en->retire.id;
 	struct layer *l = en->retire.is_image ? NULL : live_layer(s, &en->store, id);
 	struct image *i = en->retire.is_image ? live_image(s, &en->store, id) : NULL;
@@ -236,13 +310,14 @@ static int apply_retire(
 		l->public.retired = true;
 	if (i) {
 		i->public.retired = true;
-		i->names_from = seq;
+		i->names_from = r->seq;
 	}
 	return 0;
 }
 
-static int apply_remeasure(struct state *s, const struct entry *en, struct err *e)
+static int apply_remeasure(struct state *s, struct record *r, struct err *e)
 {
+	const struct entry *en = r->entry;
 	struct layer *l = live_layer(s, &en->store, en->remeasure.layer);
 
 	if (!l)
@@ -251,135 +326,152 @@ static int apply_remeasure(struct state *s, const struct entry *en, struct err *
 	if (!digest_equal(&l->public.seal->tree, &en->remeasure.tree))
 		return refused(
 		    e, en->remeasure.layer, "remeasured with another tree than sealed");
-	l->public.print = en->remeasure.print;
+	set_layer(l, l->seal, r);
 	return 0;
 }
 
-int state_apply(struct state *s, const struct entry *en, size_t seq, struct err *e)
+/* ---- keys and anchors ---- */
+
+static int apply_key(struct state *s, struct record *r, struct err *e)
 {
-	if (en->op != ENTRY_INIT && !state_store(s, &en->store))
+	const struct entry *en = r->entry;
+	struct public_key key;
+	struct key *k;
+
+	if (public_key_parse(en->key.vkey, &key, e))
+		return err_wrap(e, "%s", entry_op_name(en->op));
+	k = state_find_key(s, &key);
+	if (en->op == ENTRY_KEY_ADD && k)
+		return refused(
+		    e, en->key.vkey, "added, but it was added or retired before");
+	if (en->op == ENTRY_KEY_RETIRE && k && k->retire)
+		return refused(e, en->key.vkey, "retired twice");
+	if (!k) {
+		GROW(s->keys, s->n_keys);
+		k = &s->keys[s->n_keys++];
+		*k = (struct key){.key = key};
+	}
+	replace(en->op == ENTRY_KEY_ADD ? &k->add : &k->retire, r);
+	return 0;
+}
+
+static int apply_anchor(struct state *s, struct record *r, struct err *e)
+{
+	const struct entry_anchor *anchor = &r->entry->anchor;
+	size_t i = 0;
+
+	while (i < s->n_anchors &&
+	       strcmp(s->anchors[i]->entry->anchor.name, anchor->name) != 0)
+		i++;
+	if (i == s->n_anchors) {
+		GROW(s->anchors, s->n_anchors);
+		s->anchors[s->n_anchors++] = NULL;
+	} else if (s->anchors[i]->entry->anchor.counter >= anchor->counter) {
+		return refused(e, anchor->name, "a counter that does not grow");
+	}
+	replace(&s->anchors[i], r);
+	return 0;
+}
+
+/* ---- forgetting ---- */
+
+/* Names first: they are judged by the images. */
+static void forget_names(struct state *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n_names; i++) {
+		if (state_name_counts(s, s->names[i]))
+			s->names[kept++] = s->names[i];
+		else
+			name_free(s->names[i]);
+	}
+	s->n_names = kept;
+}
+
+static void forget_objects(struct state *s)
+{
+	size_t layers = 0, images = 0;
+
+	for (size_t i = 0; i < s->n_layers; i++) {
+		if (!s->layers[i]->public.retired)
+			s->layers[layers++] = s->layers[i];
+		else
+			layer_free(s->layers[i]);
+	}
+	for (size_t i = 0; i < s->n_images; i++) {
+		if (!s->images[i]->public.retired)
+			s->images[images++] = s->images[i];
+		else
+			image_free(s->images[i]);
+	}
+	s->n_layers = layers;
+	s->n_images = images;
+}
+
+/* After this the arrays have the room of what they hold now: GROW() goes by powers of two. */
+static void *fit(void *array, size_t n, size_t size)
+{
+	size_t room = 1;
+
+	while (room < n)
+		room *= 2;
+	return xreallocarray(array, room, size);
+}
+
+static void forget_retired(struct state *s)
+{
+	if (s->base)
+		return;
+	forget_names(s);
+	forget_objects(s);
+	s->names = fit(s->names, s->n_names, sizeof(*s->names));
+	s->layers = fit(s->layers, s->n_layers, sizeof(*s->layers));
+	s->images = fit(s->images, s->n_images, sizeof(*s->images));
+	table_release(&s->layer_by_id);
+	table_release(&s->image_by_id);
+	table_release(&s->name_by_text);
+	for (size_t i = 0; i < s->n_layers; i++)
+		index_layer(s, s->layers[i]);
+	for (size_t i = 0; i < s->n_images; i++)
+		index_image(s, s->images[i]);
+	for (size_t i = 0; i < s->n_names; i++)
+		index_name(s, s->names[i]);
+}
+
+int state_apply(struct state *s, struct record *r, struct err *e)
+{
+	const struct entry *en = r->entry;
+
+	if (en->op != ENTRY_INIT && entry_op_of_store(en->op) &&
+	    !state_store(s, &en->store))
 		return refused(
 		    e, entry_op_name(en->op), "its store was not entered before");
 	switch (en->op) {
 	case ENTRY_INIT:
-		return apply_init(s, en, e);
+		return apply_init(s, r, e);
 	case ENTRY_SEAL_LAYER:
-		apply_seal_layer(s, en, seq);
+		apply_seal_layer(s, r);
 		return 0;
 	case ENTRY_SEAL_IMAGE:
-		apply_seal_image(s, en, seq);
+		apply_seal_image(s, r);
 		return 0;
 	case ENTRY_SEAL_NAME:
-		return apply_seal_name(s, en, seq, e);
+		return apply_seal_name(s, r, e);
 	case ENTRY_RETIRE:
-		return apply_retire(s, en, seq, e);
+		return apply_retire(s, r, e);
 	case ENTRY_REMEASURE:
-		return apply_remeasure(s, en, e);
+		return apply_remeasure(s, r, e);
+	case ENTRY_KEY_ADD:
+	case ENTRY_KEY_RETIRE:
+		return apply_key(s, r, e);
+	case ENTRY_ANCHOR:
+		return apply_anchor(s, r, e);
+	case ENTRY_STATE:
+		forget_retired(s);
+		return 0;
 	case ENTRY_OP_COUNT:
 		break;
 	}
 	return err_set(e, ERR_INTERNAL, "an entry of no op");
-}
-
-const struct entry_init *state_store(const struct state *s, const struct store_id *store)
-{
-	for (size_t i = 0; i < s->n_stores; i++) {
-		if (same_store(&s->stores[i]->store, store))
-			return &s->stores[i]->init;
-	}
-	return NULL;
-}
-
-bool state_find_store(const struct state *s, const char *graphroot, struct store_id *out)
-{
-	if (!graphroot) {
-		if (s->n_stores == 1)
-			*out = s->stores[0]->store;
-		return s->n_stores == 1;
-	}
-	for (size_t i = 0; i < s->n_stores; i++) {
-		if (strcmp(s->stores[i]->init.graphroot, graphroot) == 0) {
-			*out = s->stores[i]->store;
-			return true;
-		}
-	}
-	return false;
-}
-
-const struct sealed_layer *state_layer(
-    const struct state *s, const struct store_id *store, const char *id)
-{
-	const struct layer *l = table_get(&s->layer_by_id, store, id);
-
-	return l ? &l->public : NULL;
-}
-
-const struct sealed_image *state_image(
-    const struct state *s, const struct store_id *store, const char *id)
-{
-	const struct image *i = table_get(&s->image_by_id, store, id);
-
-	return i ? &i->public : NULL;
-}
-
-const char *state_name(
-    const struct state *s, const struct store_id *store, const char *name)
-{
-	const struct name *n = table_get(&s->name_by_text, store, name);
-	const struct image *i =
-	    n ? table_get(&s->image_by_id, store, n->seal->seal_name.image) : NULL;
-
-	return i && !i->public.retired && n->seq >= i->names_from
-		   ? n->seal->seal_name.image
-		   : "";
-}
-
-static int by_layer_id(const void *a, const void *b)
-{
-	const struct sealed_layer *const *x = a, *const *y = b;
-
-	return strcmp((*x)->seal->layer, (*y)->seal->layer);
-}
-
-static int by_image_id(const void *a, const void *b)
-{
-	const struct sealed_image *const *x = a, *const *y = b;
-
-	return strcmp((*x)->seal->image, (*y)->seal->image);
-}
-
-int state_each_layer(const struct state *s, const struct store_id *store,
-    ledger_layer_fn *fn, void *ctx, struct err *e)
-{
-	CLEANUP_FREE const struct sealed_layer **sorted =
-	    xcalloc(s->n_layers, sizeof(void *));
-	size_t n = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < s->n_layers; i++) {
-		if (same_store(s->layers[i]->store, store))
-			sorted[n++] = &s->layers[i]->public;
-	}
-	qsort(sorted, n, sizeof(*sorted), by_layer_id);
-	for (size_t i = 0; !r && i < n; i++)
-		r = fn(ctx, sorted[i], e);
-	return r;
-}
-
-int state_each_image(const struct state *s, const struct store_id *store,
-    ledger_image_fn *fn, void *ctx, struct err *e)
-{
-	CLEANUP_FREE const struct sealed_image **sorted =
-	    xcalloc(s->n_images, sizeof(void *));
-	size_t n = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < s->n_images; i++) {
-		if (same_store(s->images[i]->store, store))
-			sorted[n++] = &s->images[i]->public;
-	}
-	qsort(sorted, n, sizeof(*sorted), by_image_id);
-	for (size_t i = 0; !r && i < n; i++)
-		r = fn(ctx, sorted[i], e);
-	return r;
 }

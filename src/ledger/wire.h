@@ -10,9 +10,12 @@
 
 enum wire_type {
 	/* requests; every one is answered, so a transaction never outlives its request */
-	WIRE_DUMP = 1,	   /* -> HEAD, ENTRIES..., DONE */
+	WIRE_DUMP = 1,	   /* u8 1: from the start that is noted, 0: all
+			    * -> HEAD, perhaps START, ENTRIES..., DONE */
+	WIRE_HEADS,	   /* -> HEAD... by size, DONE */
+	WIRE_GET_ENTRIES,  /* u64 sequence numbers -> ENTRIES..., DONE */
 	WIRE_APPEND,	   /* the newest head as it was read ("": none yet); then
-			    * ENTRIES..., HEAD -> DONE, CONFLICT */
+			    * ENTRIES..., perhaps START, HEAD -> DONE, CONFLICT */
 	WIRE_PUT_CHUNKS,   /* digest, u32 first index, u32 number of all chunks (or
 			    * WIRE_MORE_CHUNKS), items of compressed text -> DONE */
 	WIRE_COUNT_CHUNKS, /* digest -> COUNT, ABSENT */
@@ -20,6 +23,8 @@ enum wire_type {
 	/* both ways */
 	WIRE_ENTRIES, /* items (wire_pack) of one entry each */
 	WIRE_HEAD,    /* u64 size, note text */
+	WIRE_START,   /* u64 sequence number where a reader may begin, and the
+		       * roots of the perfect subtrees left of it */
 	/* answers */
 	WIRE_READY, /* before all others, once: struct confinement */
 	WIRE_COUNT, /* u32 */

@@ -35,7 +35,7 @@ bad_config() {
 	expect_grep 'writable by group or others' "$ERR"
 	chmod 644 "$WORK/conf"
 	expect_exit 0 guard --config "$WORK/conf" verify
-	expect_exit 0 env LAYERSEAL_CONFIG="$WORK/conf" "$LAYERSEAL" --ledger "$L" verify
+	expect_exit 0 env LAYERSEAL_CONFIG="$WORK/conf" "$LAYERSEAL" --ledger "$L" --trust "$L.trust" verify
 }
 cli_test 'a configuration that is wrong or not ours is refused' bad_config
 
@@ -67,15 +67,15 @@ ledger_not_ours() {
 	chmod 750 "$L"
 	expect_exit 3 guard verify
 	chmod 700 "$L"
-	for file in data.mdb key statprint.key trusted-keys; do
+	for file in db/data.mdb key statprint.key; do
 		chmod 640 "$L/$file"
 		expect_exit 3 guard verify
 		expect_grep "$file" "$ERR"
 		chmod 600 "$L/$file"
 	done
-	chown 12345 "$L/data.mdb"
+	chown 12345 "$L/db/data.mdb"
 	expect_exit 3 guard verify
-	chown 0 "$L/data.mdb"
+	chown 0 "$L/db/data.mdb"
 	expect_exit 0 guard verify
 }
 cli_test 'a ledger that others could write is not believed' ledger_not_ours
@@ -84,29 +84,38 @@ ledger_damaged() {
 	sealed_store
 	cp -a "$L" "$L.kept"
 	for size in 0 100 4096 8192 20000; do
-		truncate -s $size "$L/data.mdb"
+		truncate -s $size "$L/db/data.mdb"
 		expect_exit 3 guard verify
 		rm -rf "$L" && cp -a "$L.kept" "$L"
 	done
-	head -c 65536 /dev/urandom >"$L/data.mdb"
+	head -c 65536 /dev/urandom >"$L/db/data.mdb"
 	expect_exit 3 guard verify
-	rm "$L/data.mdb"
+	rm "$L/db/data.mdb"
 	expect_exit 3 guard verify
 	rm -rf "$L" && mv "$L.kept" "$L"
 	expect_exit 0 guard verify
 }
 cli_test 'a damaged ledger is unverifiable' ledger_damaged
 
+# The whole ledger of somebody else, with his key, over a store that he changed: he can write all of it
+# but the trust file.
 ledger_forged() {
 	sealed_store
-	mkdir "$WORK/now/other"
-	"$LAYERSEAL" --ledger "$WORK/now/other/l" --root "$G" --runroot "$R" --storage-driver overlay init >/dev/null
-	cp "$WORK/now/other/l/data.mdb" "$L/data.mdb"
+	evil() { "$LAYERSEAL" --ledger "$WORK/now/evil" --trust "$WORK/now/evil.trust" --root "$G" "$@"; }
+	evil --runroot "$R" --storage-driver overlay init >/dev/null
+	echo planted >"$WORK/rootfs/etc/motd"
+	tar -C "$WORK/rootfs" -c . | store_podman import -q - localhost/tiny >/dev/null
+	rm "$WORK/rootfs/etc/motd"
+	expect_exit 0 evil seal --all
+	cp "$WORK/now/evil/db/data.mdb" "$L/db/data.mdb"
 	expect_exit 3 guard verify
-	cp "$WORK/now/other/l/key" "$L/key"
+	rm -rf "$L"
+	cp -a "$WORK/now/evil" "$L"
 	expect_exit 3 guard verify
-	cp "$WORK/now/other/l/trusted-keys" "$L/trusted-keys"
-	expect_exit 1 guard verify
+	expect_grep 'no signature of a trusted key' "$ERR"
+	rm "$L.trust"
+	expect_exit 3 guard verify
+	expect_grep 'trust file' "$ERR"
 }
 cli_test 'a ledger of another key is forged' ledger_forged
 
@@ -125,7 +134,7 @@ cli_test 'without the key one can verify, without the secret by measuring' witho
 store_gone() {
 	sealed_store
 	mv "$G" "$G.away"
-	expect_exit 3 "$LAYERSEAL" --ledger "$L" verify
+	expect_exit 3 "$LAYERSEAL" --ledger "$L" --trust "$L.trust" verify
 	mkdir "$G"
 	expect_exit 1 guard verify
 	expect_grep 'record-missing' "$OUT"
@@ -156,7 +165,7 @@ records_hostile() {
 	expect_exit 1 guard verify --json
 	expect_finding record-malformed
 	rm "$json" && mkfifo "$json"
-	expect_exit 1 timeout 20 "$LAYERSEAL" --ledger "$L" verify --json
+	expect_exit 1 timeout 20 "$LAYERSEAL" --ledger "$L" --trust "$L.trust" verify --json
 }
 cli_test 'hostile record files are findings, in bounded time' records_hostile
 
@@ -165,7 +174,7 @@ odd_layer_directories() {
 	layer=$(guard store --json | jq -r '.layers[] | select(.parent != null).id')
 	mv "$G/overlay/$layer" "$WORK/now/away"
 	mkfifo "$G/overlay/$layer"
-	expect_exit 1 timeout 20 "$LAYERSEAL" --ledger "$L" verify --json
+	expect_exit 1 timeout 20 "$LAYERSEAL" --ledger "$L" --trust "$L.trust" verify --json
 	jq -e '.findings | length > 0' "$OUT"
 	rm "$G/overlay/$layer"
 	ln -s ../../away "$G/overlay/$layer"
@@ -193,13 +202,13 @@ full_disk() {
 	mkdir "$WORK/now/small"
 	mount -t tmpfs -o size=300k,mode=700 none "$WORK/now/small"
 	cp -a "$L" "$WORK/now/small/l"
-	cp "$WORK/now/small/l/data.mdb" "$WORK/before.mdb"
+	cp "$WORK/now/small/l/db/data.mdb" "$WORK/before.mdb"
 	cat /dev/zero >"$WORK/now/small/fill" 2>/dev/null || :
 	status=0
-	"$LAYERSEAL" --ledger "$WORK/now/small/l" --root "$G" seal --all >"$OUT" 2>"$ERR" || status=$?
+	"$LAYERSEAL" --ledger "$WORK/now/small/l" --trust "$L.trust" --root "$G" seal --all >"$OUT" 2>"$ERR" || status=$?
 	rm -f "$WORK/now/small/fill"
 	after=0
-	"$LAYERSEAL" --ledger "$WORK/now/small/l" --root "$G" log >"$WORK/log" || after=$?
+	"$LAYERSEAL" --ledger "$WORK/now/small/l" --trust "$L.trust" --root "$G" log >"$WORK/log" || after=$?
 	umount "$WORK/now/small"
 	cat "$ERR"
 	[ $status -eq 3 ] && [ $after -eq 0 ]

@@ -49,7 +49,7 @@ fresh_store() {
 }
 
 guard() {
-	"$LAYERSEAL" --ledger "$L" --root "$G" "$@"
+	"$LAYERSEAL" --ledger "$L" --trust "$L.trust" --root "$G" "$@"
 }
 
 init_store() {

@@ -102,7 +102,7 @@ on_store() {
 
 podman() { on_store podman "$@"; }
 buildah() { on_store buildah "$@"; }
-layerseal() { on_store "$WORK/bin/layerseal" --ledger "$LEDGER" "$@"; }
+layerseal() { on_store "$WORK/bin/layerseal" --ledger "$LEDGER" --trust "$LEDGER.trust" "$@"; }
 
 build_flags() {
 	echo --isolation chroot

@@ -192,12 +192,57 @@ UNUSED static void must_append(struct ledger *l, struct entry en)
 
 /* ---- ledgers ---- */
 
+/* Beside the ledger, and removed with it. */
+static const char *trust_file(void)
+{
+	static char path[sizeof(dir) + sizeof(".trust")];
+
+	snprintf(path, sizeof(path), "%s.trust", dir);
+	return path;
+}
+
+static const struct signer_source key_source = {
+    .place = SIGNER_FILE, .name = "key", .passphrase = {.kind = PASSPHRASE_NONE}};
+
+UNUSED static int create_ledger(struct err *e)
+{
+	struct ledger_creation c = {.dir = dir,
+	    .trust_file = trust_file(),
+	    .key = &key_source,
+	    .request = {.name = ORIGIN}};
+	struct ledger *l;
+	int r = ledger_create(&c, &l, e);
+
+	ledger_close(l);
+	return r;
+}
+
+UNUSED static void remove_ledger(void)
+{
+	remove_tree(dir);
+	unlink(trust_file());
+}
+
+/* As the program does: is there one, whom to believe, what it says. */
+UNUSED static int open_ledger(enum ledger_mode mode, struct ledger **out, struct err *e)
+{
+	struct trust trust;
+	struct ledger_options o = {
+	    .dir = dir, .mode = mode, .trust = &trust, .key = &key_source};
+	int r = ledger_exists(dir, e);
+
+	*out = NULL;
+	if (!r)
+		r = trust_load(trust_file(), &trust, e);
+	return r ? r : ledger_open(&o, out, e);
+}
+
 UNUSED static struct ledger *must_open(enum ledger_mode mode)
 {
 	struct ledger *l;
 	struct err e;
 
-	if (ledger_open(dir, mode, &l, &e))
+	if (open_ledger(mode, &l, &e))
 		fail_msg("%s", e.msg);
 	return l;
 }
@@ -206,7 +251,7 @@ UNUSED static void must_create(void)
 {
 	struct err e;
 
-	if (ledger_create(dir, ORIGIN, &e))
+	if (create_ledger(&e))
 		fail_msg("%s", e.msg);
 }
 
@@ -217,7 +262,7 @@ UNUSED static void make_ledger(unsigned n)
 	struct ledger *l;
 	struct err e;
 
-	remove_tree(dir);
+	remove_ledger();
 	must_create();
 	l = must_open(LEDGER_WRITE);
 	batch[0] = init_at("/g");
@@ -236,7 +281,7 @@ UNUSED static void refuses_to_open(int code, const char *words)
 {
 	struct ledger *l = NULL;
 	struct err e = {0};
-	int r = ledger_open(dir, LEDGER_WRITE, &l, &e);
+	int r = open_ledger(LEDGER_WRITE, &l, &e);
 
 	if (r != code || e.code != code || l || !strstr(e.msg, words))
 		fail_msg(
@@ -256,12 +301,14 @@ struct lmdb {
 
 UNUSED static struct lmdb lmdb_open(const char *where)
 {
+	char path[PATH_MAX];
 	struct lmdb m;
 
+	snprintf(path, sizeof(path), "%s/db", where);
 	assert_int_equal(mdb_env_create(&m.env), 0);
 	assert_int_equal(mdb_env_set_maxdbs(m.env, 8), 0);
 	assert_int_equal(mdb_env_set_mapsize(m.env, 256 << 20), 0);
-	assert_int_equal(mdb_env_open(m.env, where, MDB_NOTLS, 0600), 0);
+	assert_int_equal(mdb_env_open(m.env, path, MDB_NOTLS, 0600), 0);
 	assert_int_equal(mdb_txn_begin(m.env, NULL, 0, &m.txn), 0);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(mdb_dbi_open(m.txn, lmdb_names[i], 0, &m.dbi[i]), 0);

@@ -21,7 +21,7 @@ static int dirfd_of_new(void)
 {
 	int fd;
 
-	remove_tree(dir);
+	remove_ledger();
 	assert_int_equal(mkdir(dir, 0700), 0);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
@@ -82,8 +82,11 @@ static int append_text(struct keeper *k, const char *seen, uint64_t first,
     const char *entry, const char *head, struct err *e)
 {
 	struct span entries[1] = {span_of(entry)};
-	struct keeper_batch b = {
-	    span_of(seen), first, entries, entry[0] ? 1 : 0, span_of(head)};
+	struct keeper_batch b = {.seen = span_of(seen),
+	    .first = first,
+	    .entries = entries,
+	    .n = entry[0] ? 1 : 0,
+	    .head = span_of(head)};
 
 	return keeper_append(k, &b, e);
 }
@@ -117,10 +120,10 @@ static int collect_entry(void *ctx, struct span bytes, struct err *e)
 
 static int dump(struct keeper *k, struct collected *c, struct err *e)
 {
-	const struct keeper_sink sink = {c, collect_head, collect_entry};
+	const struct keeper_sink sink = {c, collect_head, NULL, collect_entry};
 
 	*c = (struct collected){0};
-	return keeper_dump(k, &sink, e);
+	return keeper_dump(k, false, &sink, e);
 }
 
 static void what_goes_in_comes_out(void **state)
@@ -183,7 +186,7 @@ static int fail_at_once(void *ctx, uint64_t size, struct span note, struct err *
 
 static void a_dump_that_is_broken_off_is_the_last(void **state)
 {
-	const struct keeper_sink sink = {NULL, fail_at_once, collect_entry};
+	const struct keeper_sink sink = {NULL, fail_at_once, NULL, collect_entry};
 	int fd = dirfd_of_new();
 	struct keeper *k = start(fd, KEEPER_CREATE);
 	struct collected c;
@@ -191,7 +194,7 @@ static void a_dump_that_is_broken_off_is_the_last(void **state)
 
 	(void)state;
 	assert_int_equal(append_text(k, "", 0, "", "H0", &e), 0);
-	assert_int_equal(keeper_dump(k, &sink, &e), ERR_CHANGED);
+	assert_int_equal(keeper_dump(k, false, &sink, &e), ERR_CHANGED);
 	assert_int_equal(dump(k, &c, &e), ERR_LEDGER);
 	assert_int_equal(child_pid(), 0);
 	keeper_stop(k);
@@ -258,7 +261,8 @@ static void a_large_append_is_one_transaction(void **state)
 	char *entry = xmalloc(4000);
 	int fd = dirfd_of_new();
 	struct keeper *k = start(fd, KEEPER_CREATE);
-	struct keeper_batch b = {span_of("H0"), 0, entries, n, span_of("H1")};
+	struct keeper_batch b = {
+	    .seen = span_of("H0"), .entries = entries, .n = n, .head = span_of("H1")};
 	struct collected c;
 	struct err e;
 

@@ -23,13 +23,15 @@ static void a_new_ledger_is_empty(void **state)
 	struct stat st;
 
 	(void)state;
-	remove_tree(dir);
+	remove_ledger();
 	must_create();
 	assert_int_equal(stat(dir, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
-	for (size_t i = 0; i < 5; i++) {
+	assert_int_equal(stat(path_of("db"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	for (size_t i = 0; i < 4; i++) {
 		static const char *const files[] = {
-		    "data.mdb", "lock.mdb", "key", "statprint.key", "trusted-keys"};
+		    "db/data.mdb", "db/lock.mdb", "key", "statprint.key"};
 
 		assert_int_equal(stat(path_of(files[i]), &st), 0);
 		assert_int_equal(st.st_mode & 07777, 0600);
@@ -52,29 +54,34 @@ static void a_new_ledger_is_empty(void **state)
 
 static void init_leaves_others_alone(void **state)
 {
+	char other[96];
 	struct err e;
 
 	(void)state;
+	snprintf(other, sizeof(other), "%s/other", scratch);
 	make_ledger(1);
-	assert_int_equal(ledger_create(dir, ORIGIN, &e), ERR_REFUSED);
-	/* The log without its trusted keys is still a log. */
-	assert_int_equal(rename(path_of("trusted-keys"), path_of("away")), 0);
-	refuses_to_open(ERR_LEDGER, "trusted-keys");
-	assert_int_equal(ledger_create(dir, ORIGIN, &e), ERR_REFUSED);
-	assert_int_equal(rename(path_of("away"), path_of("trusted-keys")), 0);
+	assert_int_equal(create_ledger(&e), ERR_REFUSED);
+	/* A log that nobody trusts is still a log, and trust is not given to another one. */
+	assert_int_equal(rename(trust_file(), path_of("away")), 0);
+	assert_int_equal(create_ledger(&e), ERR_REFUSED);
+	assert_int_equal(rename(path_of("away"), trust_file()), 0);
+	assert_int_equal(rename(dir, other), 0);
+	assert_int_equal(create_ledger(&e), ERR_REFUSED);
+	assert_non_null(strstr(e.msg, trust_file()));
+	assert_int_equal(rename(other, dir), 0);
 	ledger_close(must_open(LEDGER_WRITE));
-	remove_tree(dir);
+	remove_ledger();
 	assert_int_equal(mkdir(dir, 0700), 0);
 	refuses_to_open(ERR_NOT_FOUND, "init");
 	write_text(path_of("diary"), "dear");
 	refuses_to_open(ERR_NOT_FOUND, "init");
-	assert_int_equal(ledger_create(dir, ORIGIN, &e), ERR_REFUSED);
+	assert_int_equal(create_ledger(&e), ERR_REFUSED);
 	assert_int_equal(access(path_of("diary"), F_OK), 0);
-	remove_tree(dir);
+	remove_ledger();
 	refuses_to_open(ERR_NOT_FOUND, "init");
 	assert_int_equal(mkdir(dir, 0755), 0);
-	assert_int_equal(ledger_create(dir, ORIGIN, &e), ERR_LEDGER);
-	remove_tree(dir);
+	assert_int_equal(create_ledger(&e), ERR_LEDGER);
+	remove_ledger();
 }
 
 /* Killed at any moment: either there is no ledger and init makes one, or there is a whole one. */
@@ -87,15 +94,15 @@ static void init_can_be_interrupted(void **state)
 		pid_t pid;
 		int r;
 
-		remove_tree(dir);
+		remove_ledger();
 		pid = fork();
 		assert_true(pid >= 0);
 		if (pid == 0)
-			_exit(ledger_create(dir, ORIGIN, &e) ? 1 : 0);
+			_exit(create_ledger(&e) ? 1 : 0);
 		usleep(round * 400);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		r = ledger_open(dir, LEDGER_WRITE, &l, &e);
+		r = open_ledger(LEDGER_WRITE, &l, &e);
 		if (r) {
 			assert_int_equal(r, ERR_NOT_FOUND);
 			must_create();
@@ -111,14 +118,21 @@ static void init_cleans_up_after_itself_only(void **state)
 	struct err e;
 
 	(void)state;
-	remove_tree(dir);
+	remove_ledger();
 	must_create();
 	write_text(path_of("unfinished"), "");
 	write_text(path_of(".layerseal-0123456789abcdef"), "half a file");
 	refuses_to_open(ERR_NOT_FOUND, "never finished");
+	/* Killed before the last step: all is there, and the key is the one that is trusted. */
+	must_create();
+	assert_int_equal(access(path_of("key"), F_OK), 0);
+	ledger_close(must_open(LEDGER_WRITE));
+	/* Killed before that. */
+	write_text(path_of("unfinished"), "");
+	unlink(trust_file());
 	must_create();
 	assert_int_equal(access(path_of(".layerseal-0123456789abcdef"), F_OK), -1);
-	assert_int_equal(ledger_create(dir, ORIGIN, &e), ERR_REFUSED);
+	assert_int_equal(create_ledger(&e), ERR_REFUSED);
 	ledger_close(must_open(LEDGER_WRITE));
 }
 
@@ -176,12 +190,26 @@ static void check_story(struct ledger *l)
 	assert_string_equal(ledger_name(l, &store_a, "three"), "");
 }
 
+static int op_of_fourth(
+    void *ctx, uint64_t seq, const char *bytes, size_t len, struct err *e)
+{
+	struct entry en;
+
+	if (seq == 4 && entry_parse(bytes, len, &en, e) == 0) {
+		*(enum entry_op *)ctx = en.op;
+		entry_release(&en);
+	}
+	return 0;
+}
+
 static void the_newest_entry_counts(void **state)
 {
+	enum entry_op op = ENTRY_INIT;
 	struct ledger *l;
+	struct err e;
 
 	(void)state;
-	remove_tree(dir);
+	remove_ledger();
 	must_create();
 	l = must_open(LEDGER_WRITE);
 	must_append(l, init_at("/g"));
@@ -201,7 +229,8 @@ static void the_newest_entry_counts(void **state)
 	l = must_open(LEDGER_READ);
 	check_story(l);
 	assert_int_equal(ledger_size(l), 12);
-	assert_int_equal(ledger_entry(l, 4)->op, ENTRY_REMEASURE);
+	assert_int_equal(ledger_replay(l, op_of_fourth, &op, &e), 0);
+	assert_int_equal(op, ENTRY_REMEASURE);
 	ledger_close(l);
 }
 
@@ -231,7 +260,7 @@ static void entries_that_contradict_are_refused(void **state)
 	struct err e;
 
 	(void)state;
-	remove_tree(dir);
+	remove_ledger();
 	must_create();
 	l = must_open(LEDGER_WRITE);
 	assert_int_equal(append(l, layer_of(0), &e), ERR_REFUSED);
@@ -333,7 +362,7 @@ static void sign_entries(const char *const *entries, size_t n)
 	struct lmdb m;
 	struct err e;
 
-	remove_tree(dir);
+	remove_ledger();
 	must_create();
 	signer = signer_of_key(key_of_ledger());
 	m = lmdb_open(dir);
@@ -473,8 +502,8 @@ static void other_ledgers_do_not_pass(void **state)
 	{
 		char from[128];
 
-		snprintf(from, sizeof(from), "%s/data.mdb", other);
-		assert_int_equal(rename(from, path_of("data.mdb")), 0);
+		snprintf(from, sizeof(from), "%s/db/data.mdb", other);
+		assert_int_equal(rename(from, path_of("db/data.mdb")), 0);
 	}
 	refuses_to_open(ERR_LEDGER, "checkpoint");
 	remove_tree(other);
@@ -576,11 +605,14 @@ static void databases_with_duplicates_are_refused(void **state)
 static void only_its_user_may_use_it(void **state)
 {
 	static const char *const files[] = {
-	    "data.mdb", "lock.mdb", "key", "statprint.key", "trusted-keys"};
+	    "db/data.mdb", "db/lock.mdb", "key", "statprint.key"};
 	struct ledger *l;
 
 	(void)state;
 	make_ledger(1);
+	assert_int_equal(chmod(path_of("db"), 0750), 0);
+	refuses_to_open(ERR_LEDGER, "db: group or others");
+	assert_int_equal(chmod(path_of("db"), 0700), 0);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		assert_int_equal(chmod(path_of(files[i]), 0640), 0);
 		refuses_to_open(ERR_LEDGER, files[i]);
@@ -608,10 +640,10 @@ static void only_its_user_may_use_it(void **state)
 		refuses_to_open(ERR_LEDGER, "4321");
 		assert_int_equal(chown(dir, 0, -1), 0);
 	}
-	assert_int_equal(unlink(path_of("lock.mdb")), 0); /* LMDB makes it again */
+	assert_int_equal(unlink(path_of("db/lock.mdb")), 0); /* LMDB makes it again */
 	l = must_open(LEDGER_WRITE);
 	ledger_close(l);
-	assert_int_equal(unlink(path_of("data.mdb")), 0);
+	assert_int_equal(unlink(path_of("db/data.mdb")), 0);
 	refuses_to_open(ERR_LEDGER, "data.mdb");
 }
 
@@ -624,28 +656,45 @@ static void trusted_keys_are_what_the_file_says(void **state)
 
 	(void)state;
 	make_ledger(1);
-	mine = read_file(path_of("trusted-keys"), NULL);
+	mine = read_file(trust_file(), NULL);
 	assert_int_equal(secret_key_generate(ORIGIN, &other, &e), 0);
 	buf_init(&vkey, 1024);
 	assert_int_equal(public_key_format(secret_key_public(other), &vkey, &e), 0);
-	snprintf(text, sizeof(text), "# two of one name\n\n%s\n%s", vkey.data, mine);
-	write_text(path_of("trusted-keys"), text);
+	snprintf(text, sizeof(text), "# two of one name\n\nlog %s\n%s", vkey.data, mine);
+	write_text(trust_file(), text);
 	ledger_close(must_open(LEDGER_WRITE));
-	write_text(path_of("trusted-keys"), vkey.data);
+	snprintf(text, sizeof(text), "log %s\n", vkey.data);
+	write_text(trust_file(), text);
 	refuses_to_open(ERR_LEDGER, "checkpoint");
-	write_text(path_of("trusted-keys"), "");
-	refuses_to_open(ERR_LEDGER, "trusted-keys: no key");
-	write_text(path_of("trusted-keys"), "# nothing but words\n");
-	refuses_to_open(ERR_LEDGER, "trusted-keys: no key");
+	mine[strlen(mine) - 1] = '\0';
+	snprintf(text, sizeof(text), "%s from 1 until 2\n", mine);
+	write_text(trust_file(), text);
+	ledger_close(must_open(LEDGER_WRITE));
+	snprintf(text, sizeof(text), "%s until 1\n", mine);
+	write_text(trust_file(), text);
+	refuses_to_open(ERR_LEDGER, "may not sign a ledger of 2 entries");
+	snprintf(text, sizeof(text), "%s from 3\n", mine);
+	write_text(trust_file(), text);
+	refuses_to_open(ERR_LEDGER, "may not sign a ledger of 2 entries");
+	snprintf(text, sizeof(text), "log %s from 3\n%s\n", vkey.data, mine);
+	write_text(trust_file(), text);
+	refuses_to_open(ERR_LEDGER, "rolled back");
+	assert_int_equal(chmod(trust_file(), 0664), 0);
+	refuses_to_open(ERR_LEDGER, "writable by group or others");
+	assert_int_equal(chmod(trust_file(), 0644), 0);
+	write_text(trust_file(), "");
+	refuses_to_open(ERR_LEDGER, "no key");
+	write_text(trust_file(), "# nothing but words\n");
+	refuses_to_open(ERR_LEDGER, "no key");
 	snprintf(text, sizeof(text), "%s %s", "\n\n", mine);
-	write_text(path_of("trusted-keys"), text);
-	refuses_to_open(ERR_LEDGER, "trusted-keys: line 3");
-	snprintf(text, sizeof(text), "%sx", mine);
-	write_text(path_of("trusted-keys"), text);
-	refuses_to_open(ERR_LEDGER, "trusted-keys: line 2");
-	write_file(path_of("trusted-keys"), "\0", 1);
+	write_text(trust_file(), text);
+	refuses_to_open(ERR_LEDGER, "line 3");
+	snprintf(text, sizeof(text), "%s x\n", mine);
+	write_text(trust_file(), text);
+	refuses_to_open(ERR_LEDGER, "line 2");
+	write_file(trust_file(), "\0", 1);
 	refuses_to_open(ERR_LEDGER, "NUL");
-	write_text(path_of("trusted-keys"), mine);
+	write_text(trust_file(), mine);
 	ledger_close(must_open(LEDGER_WRITE));
 	/* A key that is not trusted must not sign on. */
 	assert_int_equal(unlink(path_of("key")), 0);
@@ -688,7 +737,7 @@ static int append_until_full(void)
 	size_t size;
 	int r;
 
-	if (ledger_open(dir, LEDGER_WRITE, &l, &e))
+	if (open_ledger(LEDGER_WRITE, &l, &e))
 		return 1;
 	r = ledger_store(l, &store_a) ? 0 : append(l, init_at("/g"), &e);
 	while (!r && n < 100000) {
@@ -704,7 +753,7 @@ static int append_until_full(void)
 		fprintf(stderr, "%d %s\n", r, e.msg);
 		return 2;
 	}
-	if (ledger_open(dir, LEDGER_READ, &l, &e))
+	if (open_ledger(LEDGER_READ, &l, &e))
 		return 3;
 	if (ledger_size(l) != size)
 		return 4;
@@ -739,7 +788,7 @@ static int on_small_disk(void)
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("none", scratch, "tmpfs", 0, "size=1m"))
 		return 0; /* not allowed here: the other test has the same rule */
-	return ledger_create(dir, ORIGIN, &e) ? 6 : append_until_full();
+	return create_ledger(&e) ? 6 : append_until_full();
 }
 
 static int on_a_disk_too_small_to_begin(void)
@@ -749,7 +798,7 @@ static int on_a_disk_too_small_to_begin(void)
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("none", scratch, "tmpfs", 0, "size=8k"))
 		return 0;
-	return ledger_create(dir, ORIGIN, &e) == ERR_IO ? 0 : 7;
+	return create_ledger(&e) == ERR_IO ? 0 : 7;
 }
 
 static void no_space_changes_nothing(void **state)
@@ -762,7 +811,7 @@ static void no_space_changes_nothing(void **state)
 	l = must_open(LEDGER_WRITE);
 	must_append(l, layer_of(77777));
 	ledger_close(l);
-	remove_tree(dir);
+	remove_ledger();
 	assert_int_equal(exit_of(on_small_disk), 0);
 	assert_int_equal(exit_of(on_a_disk_too_small_to_begin), 0);
 }

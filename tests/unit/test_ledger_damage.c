@@ -57,7 +57,7 @@ static void make_original(struct original *o)
 	manifest_writer_free(w);
 	o->root = ledger_head(l)->root;
 	ledger_close(l);
-	o->bytes = read_file(path_of("data.mdb"), &o->len);
+	o->bytes = read_file(path_of("db/data.mdb"), &o->len);
 }
 
 /* True if the manifest is told in full; anything else must be an error. */
@@ -95,7 +95,7 @@ static bool opens_truthfully(const struct original *o)
 	int r;
 
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	r = ledger_open(dir, LEDGER_READ, &l, &e);
+	r = open_ledger(LEDGER_READ, &l, &e);
 	if (r == 0) {
 		assert_int_equal(ledger_size(l), LAYERS + 1);
 		assert_true(digest_equal(&ledger_head(l)->root, &o->root));
@@ -113,7 +113,7 @@ static bool opens_truthfully(const struct original *o)
 
 static void flip(const struct original *o, size_t below)
 {
-	int fd = open(path_of("data.mdb"), O_WRONLY | O_CLOEXEC);
+	int fd = open(path_of("db/data.mdb"), O_WRONLY | O_CLOEXEC);
 	unsigned n = 1 + random_below(4);
 
 	for (unsigned i = 0; i < n; i++) {
@@ -128,7 +128,7 @@ static void flip(const struct original *o, size_t below)
 
 static void restore(const struct original *o)
 {
-	write_file(path_of("data.mdb"), o->bytes, o->len);
+	write_file(path_of("db/data.mdb"), o->bytes, o->len);
 }
 
 static void flips_are_noticed_or_harmless(struct original *o, size_t below, unsigned n)
@@ -164,7 +164,7 @@ static void damage_in_page_headers(void **state)
 	size_t pages = o->len / 4096;
 
 	for (unsigned i = 0; i < rounds(60); i++) {
-		int fd = open(path_of("data.mdb"), O_WRONLY | O_CLOEXEC);
+		int fd = open(path_of("db/data.mdb"), O_WRONLY | O_CLOEXEC);
 		char bytes[2];
 		off_t at =
 		    (off_t)(random_below((unsigned)pages) * 4096 + random_below(64));
@@ -187,12 +187,12 @@ static void a_file_that_ends_early(void **state)
 		size_t len = i % 2 ? random_below((unsigned)o->len)
 				   : 4096 * random_below((unsigned)(o->len / 4096));
 
-		assert_int_equal(truncate(path_of("data.mdb"), (off_t)len), 0);
+		assert_int_equal(truncate(path_of("db/data.mdb"), (off_t)len), 0);
 		if (opens_truthfully(o))
 			assert_true(len >= o->len / 2); /* pages of the free list */
 		restore(o);
 	}
-	assert_int_equal(truncate(path_of("data.mdb"), 0), 0);
+	assert_int_equal(truncate(path_of("db/data.mdb"), 0), 0);
 	assert_false(opens_truthfully(o));
 	restore(o);
 	assert_true(opens_truthfully(o));
@@ -205,17 +205,17 @@ static void files_that_are_none(void **state)
 	char *bytes = xmalloc(o->len);
 
 	memset(bytes, 0, o->len);
-	write_file(path_of("data.mdb"), bytes, o->len);
+	write_file(path_of("db/data.mdb"), bytes, o->len);
 	assert_false(opens_truthfully(o));
 	memset(bytes, 0xff, o->len);
-	write_file(path_of("data.mdb"), bytes, o->len);
+	write_file(path_of("db/data.mdb"), bytes, o->len);
 	assert_false(opens_truthfully(o));
 	for (size_t at = 0; at + 4096 <= o->len; at += 4096)
 		memcpy(bytes + at, o->bytes, 4096);
-	write_file(path_of("data.mdb"), bytes, o->len);
+	write_file(path_of("db/data.mdb"), bytes, o->len);
 	assert_false(opens_truthfully(o));
 	restore(o);
-	assert_int_equal(truncate(path_of("data.mdb"), 1LL << 42), 0);
+	assert_int_equal(truncate(path_of("db/data.mdb"), 1LL << 42), 0);
 	assert_false(opens_truthfully(o));
 	restore(o);
 	free(bytes);
@@ -250,7 +250,7 @@ static NORETURN void append_for_ever(int to)
 	struct ledger *l;
 	struct err e;
 
-	if (ledger_open(dir, LEDGER_WRITE, &l, &e))
+	if (open_ledger(LEDGER_WRITE, &l, &e))
 		_exit(1);
 	for (;;) {
 		struct entry batch[3];

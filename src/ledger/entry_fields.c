@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* entry_fields.c: see entry_fields.h: the tables; to add an op, begin here. */
+#include "ledger/entry_fields.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#define AT(member) offsetof(struct entry, member)
+
+static const struct field init_fields[] = {
+    {"graphroot", KIND_TEXT, AT(init.graphroot), 0},
+    {"runroot", KIND_TEXT, AT(init.runroot), 0},
+    {"driver", KIND_TEXT, AT(init.driver), 0},
+    {"imagestore", KIND_TEXT_OR_NONE, AT(init.imagestore), 0},
+    {"additional", KIND_TEXTS, AT(init.additional), AT(init.n_additional)},
+    {0},
+};
+
+static const struct field seal_layer_fields[] = {
+    {"layer", KIND_ID, AT(seal_layer.layer), 0},
+    {"parent", KIND_ID_OR_NONE, AT(seal_layer.parent), 0},
+    {"diff-id", KIND_DIGEST, AT(seal_layer.diff_id), 0},
+    {"diff-size", KIND_NUMBER, AT(seal_layer.diff_size), 0},
+    {"record", KIND_DIGEST, AT(seal_layer.record), 0},
+    {"created", KIND_TEXT, AT(seal_layer.created), 0},
+    {"link", KIND_TEXT_OR_NONE, AT(seal_layer.link), 0},
+    {"tar-split", KIND_DIGEST, AT(seal_layer.tar_split), 0},
+    {"tree", KIND_DIGEST, AT(seal_layer.tree), 0},
+    {"manifest-bytes", KIND_NUMBER, AT(seal_layer.manifest_bytes), 0},
+    {"entries", KIND_NUMBER, AT(seal_layer.entries), 0},
+    {"bytes", KIND_NUMBER, AT(seal_layer.bytes), 0},
+    {"file", KIND_FILES, AT(seal_layer.files), AT(seal_layer.n_files)},
+    {"statprint", KIND_PRINT_OR_NONE, AT(seal_layer.print), AT(seal_layer.has_print)},
+    {"reason", KIND_TEXT_OR_NONE, AT(seal_layer.reason), 0},
+    {0},
+};
+
+static const struct field seal_image_fields[] = {
+    {"image", KIND_ID, AT(seal_image.image), 0},
+    {"layer", KIND_ID_OR_NONE, AT(seal_image.layer), 0},
+    {"record", KIND_DIGEST, AT(seal_image.record), 0},
+    {"file", KIND_FILES, AT(seal_image.files), AT(seal_image.n_files)},
+    {"reason", KIND_TEXT_OR_NONE, AT(seal_image.reason), 0},
+    {0},
+};
+
+static const struct field seal_name_fields[] = {
+    {"name", KIND_TEXT, AT(seal_name.name), 0},
+    {"image", KIND_ID, AT(seal_name.image), 0},
+    {"reason", KIND_TEXT_OR_NONE, AT(seal_name.reason), 0},
+    {0},
+};
+
+static const struct field retire_fields[] = {
+    {"object", KIND_OBJECT, AT(retire.is_image), 0},
+    {"id", KIND_ID, AT(retire.id), 0},
+    {"reason", KIND_TEXT_OR_NONE, AT(retire.reason), 0},
+    {0},
+};
+
+static const struct field remeasure_fields[] = {
+    {"layer", KIND_ID, AT(remeasure.layer), 0},
+    {"tree", KIND_DIGEST, AT(remeasure.tree), 0},
+    {"statprint", KIND_PRINT, AT(remeasure.print), 0},
+    {0},
+};
+
+static const struct field key_fields[] = {
+    {"vkey", KIND_TEXT, AT(key.vkey), 0},
+    {"reason", KIND_TEXT_OR_NONE, AT(key.reason), 0},
+    {0},
+};
+
+static const struct field anchor_fields[] = {
+    {"anchor", KIND_TEXT, AT(anchor.name), 0},
+    {"counter", KIND_NUMBER, AT(anchor.counter), 0},
+    {0},
+};
+
+static const struct field state_fields[] = {
+    {"snapshot", KIND_DIGEST, AT(state.snapshot), 0},
+    {"snapshot-bytes", KIND_NUMBER, AT(state.bytes), 0},
+    {"objects", KIND_NUMBER, AT(state.objects), 0},
+    {0},
+};
+
+const struct entry_kind entry_kinds[ENTRY_OP_COUNT] = {
+    [ENTRY_INIT] = {"init", init_fields, true},
+    [ENTRY_SEAL_LAYER] = {"seal-layer", seal_layer_fields, true},
+    [ENTRY_SEAL_IMAGE] = {"seal-image", seal_image_fields, true},
+    [ENTRY_SEAL_NAME] = {"seal-name", seal_name_fields, true},
+    [ENTRY_RETIRE] = {"retire", retire_fields, true},
+    [ENTRY_REMEASURE] = {"remeasure", remeasure_fields, true},
+    [ENTRY_KEY_ADD] = {"key-add", key_fields, false},
+    [ENTRY_KEY_RETIRE] = {"key-retire", key_fields, false},
+    [ENTRY_ANCHOR] = {"anchor", anchor_fields, false},
+    [ENTRY_STATE] = {"state", state_fields, false},
+};
+
+const char *entry_op_name(enum entry_op op)
+{
+	return entry_kinds[op].name;
+}
+
+bool entry_op_of_store(enum entry_op op)
+{
+	return entry_kinds[op].of_store;
+}
+
+static void release_files(struct entry *en, const struct field *f)
+{
+	char *base = (char *)en;
+	struct entry_file *files = *(struct entry_file **)(void *)(base + f->offset);
+	size_t n = *(size_t *)(void *)(base + f->extra);
+
+	for (size_t i = 0; i < n; i++)
+		free(files[i].name);
+	free(files);
+}
+
+void entry_release(struct entry *en)
+{
+	for (const struct field *f = entry_kinds[en->op].fields; f->key; f++) {
+		if (f->kind == KIND_TEXT || f->kind == KIND_TEXT_OR_NONE)
+			free(*(char **)(void *)((char *)en + f->offset));
+		if (f->kind == KIND_FILES)
+			release_files(en, f);
+	}
+	if (en->op == ENTRY_INIT) {
+		for (size_t i = 0; i < en->init.n_additional; i++)
+			free(en->init.additional[i]);
+		free(en->init.additional);
+	}
+	*en = (struct entry){0};
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * entry_fields.h: which lines an entry of each op has, in which order and of which kind. Formatting,
+ * parsing and releasing walk the same tables, so they cannot disagree.
+ */
+#ifndef LEDGER_ENTRY_FIELDS_H
+#define LEDGER_ENTRY_FIELDS_H
+
+#include "ledger/entry.h"
+
+#define ENTRY_FIRST_LINE "layerseal/v1 entry"
+#define ENTRY_NONE "-"
+
+enum kind {
+	KIND_ID,	    /* char[65]: 64 digits */
+	KIND_ID_OR_NONE,    /* char[65]: 64 digits, or "-" for "" */
+	KIND_DIGEST,	    /* struct digest: "sha256:" and 64 digits */
+	KIND_NUMBER,	    /* uint64_t: decimal */
+	KIND_TEXT,	    /* char *: a token, not empty */
+	KIND_TEXT_OR_NONE,  /* char *: a token, or "-" for NULL */
+	KIND_PRINT,	    /* uint8_t[16]: 32 digits */
+	KIND_PRINT_OR_NONE, /* the same, "-" if the bool at `extra` is false */
+	KIND_OBJECT,	    /* bool: "image" or "layer" */
+	KIND_TEXTS, /* char **, count at `extra`: any number of lines, one token each */
+	KIND_FILES, /* struct entry_file *, count at `extra`: any number of "NAME SIZE DIGEST" */
+};
+
+struct field {
+	const char *key; /* NULL ends a table */
+	enum kind kind;
+	size_t offset, extra; /* in struct entry */
+};
+
+struct entry_kind {
+	const char *name;
+	const struct field *fields;
+	bool of_store; /* false: about the whole ledger, and of no store */
+};
+extern const struct entry_kind entry_kinds[ENTRY_OP_COUNT];
+
+#endif
