@@ -75,6 +75,26 @@ static void test_rfc8032(void **state)
 	}
 }
 
+/* What this signs, libgcrypt verifies. */
+static void test_many_keys(void **state)
+{
+	uint8_t message[200];
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(message); len += 5) {
+		CLEANUP_SECRET_KEY struct secret_key *k = NULL;
+		uint8_t seed[KEY_BYTES], sig[SIGNATURE_BYTES];
+		struct err e;
+
+		crypto_random(seed, sizeof(seed));
+		crypto_random(message, sizeof(message));
+		assert_int_equal(secret_key_from_seed(NAME, seed, &k, &e), 0);
+		assert_int_equal(key_sign(k, message, len, sig, &e), 0);
+		assert_int_equal(
+		    key_verify(secret_key_public(k), message, len, sig, &e), 0);
+	}
+}
+
 static void test_altered_signature(void **state)
 {
 	CLEANUP_SECRET_KEY struct secret_key *k = from_seed(SEED);
@@ -442,6 +462,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rfc8032),
+	    cmocka_unit_test(test_many_keys),
 	    cmocka_unit_test(test_altered_signature),
 	    cmocka_unit_test(test_other_key),
 	    cmocka_unit_test(test_malleated),
