@@ -3,6 +3,7 @@
 #   make                build/layerseal            V=1 shows commands, DEVELOPER=1 adds -Werror
 #   make check          unit tests, fuzz corpora, command-line tests
 #   make check-asan     the same under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make crash          kills, failing disks and full disks, many processes at once (root)
 #   make attacks benign the corpora on real podman stores (root; see tests/README.md)
 #   make lint bench fuzz install uninstall clean
 
@@ -88,6 +89,14 @@ check-cli: $B/layerseal
 check-asan:
 	$(Q)$(MAKE) VARIANT=asan check
 
+$B/crash/fault.so: tests/crash/fault.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -shared -fPIC -o $@ $<
+
+crash: $B/layerseal $B/crash/fault.so
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) FAULT_SO=$(abspath $B/crash/fault.so) \
+		prove -j2 $(sort $(wildcard tests/crash/*.t))
+
 attacks: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/attacks/run --table
 
@@ -119,6 +128,6 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $B/src/cli/main.d $(wildcard $B/tests/*/*.d)
-.PHONY: all check check-unit check-fuzz check-cli check-asan attacks benign fuzz bench lint install \
+.PHONY: all check check-unit check-fuzz check-cli check-asan crash attacks benign fuzz bench lint install \
 	uninstall clean
 .SECONDARY:

@@ -103,6 +103,10 @@ static bool has_ended(struct keeper *k, int *status)
 
 static int died(int signal, struct err *e)
 {
+	if (signal == SIGKILL)
+		return err_set(e, ERR_LEDGER,
+		    "the ledger's keeper was killed (by somebody, or because memory was "
+		    "short)");
 	if (signal == SIGSYS)
 		return err_set(e, ERR_LEDGER,
 		    "the ledger's database is damaged: its reader was ended by the "

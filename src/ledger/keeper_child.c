@@ -55,6 +55,9 @@ int db_reply_result(struct db *db, int rc)
 	if (rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == MDB_MAP_FULL)
 		return reply_text(
 		    db, ERR_IO, "ledger: no space left for it; nothing was written");
+	if (rc == MDB_READERS_FULL)
+		return reply_text(
+		    db, ERR_IO, "ledger: too many others are reading it right now");
 	/* LMDB says EIO where the last piece that fitted was shorter than it wanted. */
 	if (rc == EIO)
 		return reply_text(db, ERR_IO,

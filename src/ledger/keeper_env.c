@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,10 @@
 #define MAP_MIN (16ULL << 20)
 /* LMDB's lock file with its 126 readers. */
 #define LOCK_BYTES 8192
+/* Below the patience of those who ask (keeper.c). */
+#define SLOT_WAIT_MS 5000
+#define SLOT_STEP_MS 10
+#define RESIZE_TRIES 100
 
 static const char *const db_names[DB_COUNT] = {"meta", "entry", "head", "manifest"};
 
@@ -64,8 +69,7 @@ static int open_one(struct db *db, MDB_txn *txn, int i, enum keeper_mode mode)
 static int open_dbs(struct db *db, enum keeper_mode mode)
 {
 	MDB_txn *txn;
-	int rc =
-	    mdb_txn_begin(db->env, NULL, mode == KEEPER_CREATE ? 0 : MDB_RDONLY, &txn);
+	int rc = db_begin(db, mode == KEEPER_CREATE ? 0 : MDB_RDONLY, &txn);
 
 	if (rc)
 		return rc;
@@ -176,11 +180,25 @@ int db_open_all(struct db *db, enum keeper_mode mode)
 
 /* ---- transactions that grow the map ---- */
 
+/* Every slot is taken, by readers that read only for a moment or that were killed. */
+static int await_slot(struct db *db)
+{
+	(void)!poll(NULL, 0, SLOT_STEP_MS);
+	return mdb_reader_check(db->env, &(int){0});
+}
+
 int db_begin(struct db *db, unsigned flags, MDB_txn **txn)
 {
 	int rc = mdb_txn_begin(db->env, NULL, flags, txn);
 
-	if (rc == MDB_MAP_RESIZED) {
+	for (int ms = 0; rc == MDB_READERS_FULL && ms < SLOT_WAIT_MS;
+	     ms += SLOT_STEP_MS) {
+		rc = await_slot(db);
+		if (!rc)
+			rc = mdb_txn_begin(db->env, NULL, flags, txn);
+	}
+	/* Others may grow it once more before this one begins. */
+	for (int tries = 0; rc == MDB_MAP_RESIZED && tries < RESIZE_TRIES; tries++) {
 		rc = mdb_env_set_mapsize(db->env, 0);
 		if (!rc)
 			rc = mdb_txn_begin(db->env, NULL, flags, txn);
