@@ -13,12 +13,14 @@ struct measurement {
 	struct layer_data data;
 	struct statprint print; /* of tree and files, now */
 	bool recordable;	/* the print may be trusted later */
+	bool unstored;		/* an error is the ledger's, not the layer's */
 };
 
 /* What gets each line of the manifest while it is measured. */
 struct sinks {
 	struct identity *identity;
 	struct manifest_writer *writer;
+	bool *unstored;
 };
 
 static int sink_line(void *ctx, const char *line, size_t len,
@@ -27,6 +29,7 @@ static int sink_line(void *ctx, const char *line, size_t len,
 	struct sinks *sinks = ctx;
 	int r = manifest_writer_add(sinks->writer, line, len, e);
 
+	*sinks->unstored = r != 0;
 	return r ? r : identity_line(sinks->identity, line, len, m, e);
 }
 
@@ -110,7 +113,7 @@ static int identify(struct sealing *s, const struct store_layer *l, int tree_fd,
 static int measure_tree(struct sealing *s, const struct store_layer *l, int tree_fd,
     struct identity *identity, struct measurement *m, struct err *e)
 {
-	struct sinks sinks = {.identity = identity};
+	struct sinks sinks = {.identity = identity, .unstored = &m->unstored};
 	struct tree_options opt = {
 	    .threads = s->g->threads,
 	    .progress = s->g->progress,
@@ -120,13 +123,16 @@ static int measure_tree(struct sealing *s, const struct store_layer *l, int tree
 	};
 	int r = manifest_writer_new(s->g->ledger, &sinks.writer, e);
 
+	m->unstored = r != 0;
 	if (r)
 		return r;
 	r = tree_measure(tree_fd, &opt, &m->tree, e);
 	if (!r)
 		r = identity_finish(identity, l->id, &s->out->findings, e);
-	if (!r)
+	if (!r) {
 		r = manifest_writer_commit(sinks.writer, &m->tree.digest, e);
+		m->unstored = r != 0;
+	}
 	manifest_writer_free(sinks.writer);
 	return r;
 }
@@ -280,7 +286,8 @@ static int seal_fresh(struct sealing *s, size_t index, bool accepted, struct err
 
 	if (!r) {
 		decide(s, index, accepted, mark, &m);
-	} else if (r == ERR_LEDGER || r == ERR_INTERNAL || r == ERR_CONFLICT) {
+	} else if (m.unstored || r == ERR_LEDGER || r == ERR_INTERNAL ||
+		   r == ERR_CONFLICT) {
 		*e = why;
 	} else {
 		check_add_failure(l, &why, &s->out->findings);

@@ -140,16 +140,31 @@ static void die(void)
 	__builtin_trap();
 }
 
-/*
- * What is to become of this call: COUNT (nothing), SHORT or FAIL with errno set. `wire` calls never
- * fail here: a socket between two processes does not.
- */
-static enum action at(const char *call, bool wire)
+enum kind { BYTES, OTHER, WIRE };
+
+/* A socket between two processes does not fail, and only bytes can be written in part. */
+static bool counts(enum kind kind)
+{
+	switch (fault.action) {
+	case KILL:
+		return true;
+	case SHORT:
+		return kind == BYTES;
+	case FAIL:
+		return kind != WIRE;
+	case COUNT:
+		break;
+	}
+	return false;
+}
+
+/* What is to become of this call: COUNT (nothing), SHORT, or FAIL with errno set. */
+static enum action at(const char *call, enum kind kind)
 {
 	bool keeper = getpid() != fault.first, hit;
 	int n;
 
-	if (!fault.log || (wire && fault.action != KILL))
+	if (!fault.log || !counts(kind))
 		return COUNT;
 	n = 1 +
 	    atomic_fetch_add(
@@ -166,20 +181,19 @@ static enum action at(const char *call, bool wire)
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* Calls that write bytes can be cut short; `cut` is how many remain. */
+/* `half` are the arguments of a call that is cut short. */
 #define WRITES(type, name, params, full, half)                                           \
 	type name params                                                                 \
 	{                                                                                \
-		enum action a = at(#name, false);                                        \
+		enum action a = at(#name, BYTES);                                        \
                                                                                          \
 		return a == FAIL ? -1 : a == SHORT ? REAL(name) half : REAL(name) full;  \
 	}
 
-/* Others fail or not. */
 #define FAILS(name, params, full)                                                        \
 	int name params                                                                  \
 	{                                                                                \
-		return at(#name, false) == FAIL ? -1 : REAL(name) full;                  \
+		return at(#name, OTHER) == FAIL ? -1 : REAL(name) full;                  \
 	}
 
 #define HALF(n) ((n) > 1 ? (n) / 2 : (n))
@@ -228,7 +242,7 @@ FAILS(fchmod, (int fd, mode_t mode), (fd, mode))
 			va_start(ap, flags);                                             \
 			mode = va_arg(ap, mode_t);                                       \
 			va_end(ap);                                                      \
-			if (at(#name, false) == FAIL)                                    \
+			if (at(#name, OTHER) == FAIL)                                    \
 				return -1;                                               \
 		}                                                                        \
 		return REAL(name) full;                                                  \
@@ -242,12 +256,12 @@ OPENS(openat64, (int d, const char *path, int flags, ...), (d, path, flags, mode
 /* Between parent and keeper. */
 ssize_t send(int fd, const void *p, size_t n, int flags)
 {
-	(void)at("send", true);
+	(void)at("send", WIRE);
 	return REAL(send)(fd, p, n, flags);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
-	(void)at("sendmsg", true);
+	(void)at("sendmsg", WIRE);
 	return REAL(sendmsg)(fd, m, flags);
 }

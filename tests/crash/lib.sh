@@ -29,17 +29,19 @@ half_sealed_store() {
 }
 
 keep_ledger() {
-	rm -rf "$WORK/ledger"
+	rm -rf "$WORK/ledger" "$WORK/ledger.trust"
 	cp -a "$L" "$WORK/ledger"
+	cp -a "$L.trust" "$WORK/ledger.trust"
 	entries >"$WORK/before.log"
 }
 
 kept_ledger() {
-	rm -rf "$L"
+	no_ledger
 	cp -a "$WORK/ledger" "$L"
+	cp -a "$WORK/ledger.trust" "$L.trust"
 }
 
-no_ledger() { rm -rf "$L"; }
+no_ledger() { rm -rf "$L" "$L.trust"; }
 
 entries() { guard log --json | jq -c '.entries[]'; }
 
@@ -48,7 +50,7 @@ faulty() {
 	shift
 	[ "$1" != init ] || set -- --runroot "$R" --storage-driver overlay "$@"
 	FAULT=$spec FAULT_LOG=$FAULT_LOG LD_PRELOAD=$FAULT_SO \
-		"$LAYERSEAL" --ledger "$L" --root "$G" "$@" >"$OUT" 2>"$ERR"
+		"$LAYERSEAL" --ledger "$L" --trust "$L.trust" --root "$G" "$@" >"$OUT" 2>"$ERR"
 }
 
 # The call that the fault was at: "keeper 12 fdatasync"; fails if it never came to that.
