@@ -49,6 +49,10 @@ int cmd_version(struct cli *c, int argc, char **argv, struct err *e);
 
 int key_generate(struct cli *c, int argc, char **argv, struct err *e);
 int key_show(struct cli *c, int argc, char **argv, struct err *e);
+int key_rotate(struct cli *c, int argc, char **argv, struct err *e);
+int key_retire(struct cli *c, int argc, char **argv, struct err *e);
+int key_trust(struct cli *c, int argc, char **argv, struct err *e);
+int key_distrust(struct cli *c, int argc, char **argv, struct err *e);
 
 /*
  * The secret key that [key] of the configuration and --passphrase-fd mean, borrowed from `c`. A file
@@ -85,6 +89,11 @@ MUSTUSE int session_open_ledger(
 /* And opens the store. */
 MUSTUSE int session_open(
     struct cli *c, enum ledger_mode mode, struct session *s, struct err *e);
+/*
+ * At the end of a run that appended: ledger_maintain(). That somebody else appended meanwhile, or that
+ * there is no space for it, is no failure of the run: the next one does it.
+ */
+MUSTUSE int session_maintain(struct session *s, struct err *e);
 void session_close(struct session *s);
 #define CLEANUP_SESSION CLEANUP(session_close)
 

@@ -150,6 +150,8 @@ int cmd_seal(struct cli *c, int argc, char **argv, struct err *e)
 		progress_start(&c->progress, "sealing");
 	r = guard_seal(&s.guard, &a.seal, &result, e);
 	progress_stop();
+	if (!r)
+		r = session_maintain(&s, e);
 	if (r)
 		return r;
 	if (a.json)

@@ -157,6 +157,8 @@ static int verify(struct cli *c, const struct arguments *a, struct err *e)
 		progress_start(&c->progress, "verifying");
 	r = guard_verify(&s.guard, &a->verify, &verdict, &result, e);
 	progress_stop();
+	if (!r && result.remeasured)
+		r = session_maintain(&s, e);
 	if (r)
 		return r;
 	if (a->json)

@@ -157,6 +157,13 @@ int session_open(struct cli *c, enum ledger_mode mode, struct session *s, struct
 	return 0;
 }
 
+int session_maintain(struct session *s, struct err *e)
+{
+	int r = ledger_maintain(s->ledger, e);
+
+	return r == ERR_CONFLICT || r == ERR_IO || r == ERR_REFUSED ? 0 : r;
+}
+
 void session_close(struct session *s)
 {
 	store_release(&s->store);

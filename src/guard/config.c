@@ -103,7 +103,7 @@ static void take_copy(char **to, const char *text)
 	*to = text ? xstrdup(text) : NULL;
 }
 
-static int set_source(struct key_settings *k, const char *value, struct err *e)
+int config_parse_key_source(const char *value, struct key_settings *k, struct err *e)
 {
 	const char *name = NULL;
 
@@ -148,7 +148,7 @@ static int set_passphrase(struct key_settings *k, const char *value, struct err 
 static int set_key(struct config *c, const char *name, const char *value, struct err *e)
 {
 	if (strcmp(name, "source") == 0)
-		return set_source(&c->key, value, e);
+		return config_parse_key_source(value, &c->key, e);
 	if (strcmp(name, "passphrase") == 0)
 		return set_passphrase(&c->key, value, e);
 	return err_set(e, ERR_USAGE, "section [key] has no setting '%s'", name);

@@ -53,6 +53,9 @@ struct config {
 void config_default(struct config *c);
 void config_release(struct config *c);
 #define CLEANUP_CONFIG CLEANUP(config_release)
+/* A key source as [key] source spells it. */
+MUSTUSE int config_parse_key_source(
+    const char *value, struct key_settings *k, struct err *e);
 /* ERR_USAGE for what the file says wrong (line named), ERR_NOT_FOUND if there is no such file. */
 MUSTUSE int config_load(const char *path, struct config *c, struct err *e);
 /* The bytes of a file, for tests and fuzzing. */

@@ -37,9 +37,21 @@ static int write_empty_log(struct keeper *k, const struct signer *signer, struct
 
 /* ---- open ---- */
 
+/* A key that may not sign the next checkpoint is as good as none. */
+static bool may_sign_on(const struct ledger *l, const struct signer *s)
+{
+	uint64_t next = l->head.size + 1;
+	const struct trusted_key *k =
+	    trust_find((struct trust *)(uintptr_t)&l->trust, signer_public(s));
+
+	return k && k->from <= next && next <= k->until &&
+	       state_key_may_sign(l->state, signer_public(s), next);
+}
+
 /* A missing key only means that nothing can be appended; a wrong one is an error. */
 static int load_key(struct ledger *l, const struct signer_source *key, struct err *e)
 {
+	CLEANUP_SIGNER struct signer *signer = NULL;
 	struct public_key keys[TRUST_KEYS_MAX];
 	struct signer_source source = *key;
 	int r;
@@ -48,8 +60,14 @@ static int load_key(struct ledger *l, const struct signer_source *key, struct er
 	source.quiet = l->mode == LEDGER_MAY_WRITE;
 	for (size_t i = 0; i < l->trust.n_log; i++)
 		keys[i] = l->trust.log[i].key;
-	r = signer_open(&source, keys, l->trust.n_log, &l->own_key, e);
-	return r == ERR_NOT_FOUND ? 0 : r;
+	r = signer_open(&source, keys, l->trust.n_log, &signer, e);
+	if (r)
+		return r == ERR_NOT_FOUND ? 0 : r;
+	if (may_sign_on(l, signer)) {
+		l->own_key = signer;
+		signer = NULL;
+	}
+	return 0;
 }
 
 /* The keeper is forked before there is a secret in memory. */
@@ -242,6 +260,21 @@ const struct confinement *ledger_confinement(const struct ledger *l)
 bool ledger_writable(const struct ledger *l)
 {
 	return l->own_key != NULL;
+}
+
+const struct public_key *ledger_own_key(const struct ledger *l)
+{
+	return l->own_key ? signer_public(l->own_key) : NULL;
+}
+
+bool ledger_key_is_live(const struct ledger *l, const struct public_key *key)
+{
+	return state_key_may_sign(l->state, key, l->head.size + 1);
+}
+
+uint64_t ledger_key_added_at(const struct ledger *l, const struct public_key *key)
+{
+	return state_key_added_at(l->state, key);
 }
 
 uint64_t ledger_size(const struct ledger *l)

@@ -70,8 +70,17 @@ const struct public_key *ledger_public_key(
 const struct xxh_key *ledger_statprint_key(const struct ledger *l);
 /* What confines the process that reads its database (ledger/confine.h). */
 const struct confinement *ledger_confinement(const struct ledger *l);
-/* True if this process could append (mode, key present). */
+/* True if this process could append (mode, key present and neither retired nor distrusted). */
 bool ledger_writable(const struct ledger *l);
+/* The key it would sign with; NULL: none. */
+const struct public_key *ledger_own_key(const struct ledger *l);
+/* What the log itself says of a key: added or never mentioned, and not retired. */
+bool ledger_key_is_live(const struct ledger *l, const struct public_key *key);
+/*
+ * The least size that a key which was added may sign alone: that of the checkpoint that covers its
+ * key-add and the key-retire of its predecessor. 0: no entry adds it.
+ */
+uint64_t ledger_key_added_at(const struct ledger *l, const struct public_key *key);
 
 /* How many entries there are, and when the newest was made (0 if there is none). */
 uint64_t ledger_size(const struct ledger *l);
@@ -148,6 +157,17 @@ MUSTUSE int ledger_each_image(const struct ledger *l, const struct store_id *s,
  */
 MUSTUSE int ledger_append(
     struct ledger *l, const struct entry *entries, size_t n, struct err *e);
+
+/*
+ * Changes the key that signs: entries add `next` and retire the present one, and both sign the
+ * checkpoint. Whoever calls it sees to the trust file (before: `next` is in it) and to where the key
+ * is kept. ERR_REFUSED as for ledger_append(). The ledger owns `next` from here on.
+ */
+MUSTUSE int ledger_rotate_key(
+    struct ledger *l, struct signer *next, const char *reason, struct err *e);
+/* Retires a key that is not the one that signs. */
+MUSTUSE int ledger_retire_key(
+    struct ledger *l, const struct public_key *key, const char *reason, struct err *e);
 
 /*
  * Makes the next opening quick: appends a `state` entry if there are many entries since the last one.

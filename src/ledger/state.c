@@ -339,7 +339,7 @@ static int apply_key(struct state *s, struct record *r, struct err *e)
 	struct key *k;
 
 	if (public_key_parse(en->key.vkey, &key, e))
-		return err_wrap(e, "%s", entry_op_name(en->op));
+		return refused(e, entry_op_name(en->op), "its vkey is none");
 	k = state_find_key(s, &key);
 	if (en->op == ENTRY_KEY_ADD && k)
 		return refused(

@@ -54,6 +54,8 @@ MUSTUSE int state_each_image(const struct state *s, const struct store_id *store
 /* False if the log itself says that this key signs no ledger of this size. */
 bool state_key_may_sign(
     const struct state *s, const struct public_key *key, uint64_t size);
+/* See ledger_key_added_at(). */
+uint64_t state_key_added_at(const struct state *s, const struct public_key *key);
 /* The newest counter of an anchor; false if it was never entered. */
 bool state_anchor(const struct state *s, const char *name, uint64_t *counter);
 

@@ -107,6 +107,22 @@ bool state_key_may_sign(
 			 (!k->retire || size <= k->retire->seq + 1));
 }
 
+/* A rotation is one batch: key-add, then key-retire as its last entry. */
+uint64_t state_key_added_at(const struct state *s, const struct public_key *key)
+{
+	const struct key *k = state_find_key(s, key);
+
+	if (!k || !k->add)
+		return 0;
+	for (size_t i = 0; i < s->n_keys; i++) {
+		const struct record *retire = s->keys[i].retire;
+
+		if (retire && retire->seq == k->add->seq + 1)
+			return retire->seq + 1;
+	}
+	return k->add->seq + 1;
+}
+
 bool state_anchor(const struct state *s, const char *name, uint64_t *counter)
 {
 	for (size_t i = 0; i < s->n_anchors; i++) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -179,7 +180,7 @@ int trust_parse(const char *text, size_t len, struct trust *out, struct err *e)
 	return out->n_log ? 0 : err_set(e, ERR_LEDGER, "no key of a log");
 }
 
-static int format_log(const struct trusted_key *k, struct buf *out, struct err *e)
+int trust_format_key(const struct trusted_key *k, struct buf *out, struct err *e)
 {
 	int r = buf_adds(out, "log ", e);
 
@@ -189,7 +190,7 @@ static int format_log(const struct trusted_key *k, struct buf *out, struct err *
 		r = buf_addf(out, e, " from %" PRIu64, k->from);
 	if (!r && k->until < UINT64_MAX)
 		r = buf_addf(out, e, " until %" PRIu64, k->until);
-	return r ? r : buf_adds(out, "\n", e);
+	return r;
 }
 
 int trust_format(const struct trust *t, struct buf *out, struct err *e)
@@ -197,8 +198,11 @@ int trust_format(const struct trust *t, struct buf *out, struct err *e)
 	int r =
 	    buf_adds(out, "# Who may sign this ledger: layerseal-ledger(5), Trust.\n", e);
 
-	for (size_t i = 0; !r && i < t->n_log; i++)
-		r = format_log(&t->log[i], out, e);
+	for (size_t i = 0; !r && i < t->n_log; i++) {
+		r = trust_format_key(&t->log[i], out, e);
+		if (!r)
+			r = buf_adds(out, "\n", e);
+	}
 	for (size_t i = 0; !r && i < t->n_witness; i++) {
 		r = buf_addf(out, e, "witness %s ", t->witness[i].name);
 		if (!r)
@@ -262,6 +266,38 @@ struct trusted_key *trust_find(struct trust *t, const struct public_key *key)
 			return &t->log[i];
 	}
 	return NULL;
+}
+
+int trust_select(
+    struct trust *t, const char *vkey_or_hash, struct trusted_key **out, struct err *e)
+{
+	*out = NULL;
+	for (size_t i = 0; i < t->n_log; i++) {
+		CLEANUP_BUF struct buf vkey;
+		char hash[9];
+
+		buf_init(&vkey, 1024);
+		snprintf(hash, sizeof(hash), "%08" PRIx32, t->log[i].key.id);
+		if (public_key_format(&t->log[i].key, &vkey, e))
+			return e->code;
+		if (strcmp(vkey_or_hash, hash) != 0 &&
+		    strcmp(vkey_or_hash, vkey.data) != 0)
+			continue;
+		if (*out)
+			return err_set(
+			    e, ERR_USAGE, "%s: several keys; give the vkey", hash);
+		*out = &t->log[i];
+	}
+	return *out ? 0
+		    : err_set(e, ERR_NOT_FOUND, "'%s' is no key of the trust file",
+			  vkey_or_hash);
+}
+
+void trust_remove(struct trust *t, const struct trusted_key *k)
+{
+	size_t i = (size_t)(k - t->log);
+
+	memmove(&t->log[i], &t->log[i + 1], (--t->n_log - i) * sizeof(*k));
 }
 
 int trust_add(struct trust *t, const struct public_key *key, uint64_t from,

@@ -55,6 +55,12 @@ MUSTUSE int trust_add(struct trust *t, const struct public_key *key, uint64_t fr
     uint64_t until, struct err *e);
 /* NULL: not a log key. */
 struct trusted_key *trust_find(struct trust *t, const struct public_key *key);
+/* The log key that a vkey or the 8 digits of its hash name; ERR_NOT_FOUND. */
+MUSTUSE int trust_select(
+    struct trust *t, const char *vkey_or_hash, struct trusted_key **out, struct err *e);
+void trust_remove(struct trust *t, const struct trusted_key *k);
+/* The line of one key, without its LF. */
+MUSTUSE int trust_format_key(const struct trusted_key *k, struct buf *out, struct err *e);
 
 /*
  * Opens a signed checkpoint. ERR_LEDGER: not signed by a key that may sign this size. *signer (NULL is
