@@ -47,6 +47,8 @@ int cmd_key(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_ledger(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_version(struct cli *c, int argc, char **argv, struct err *e);
 
+int ledger_anchor(struct cli *c, int argc, char **argv, struct err *e);
+
 int key_generate(struct cli *c, int argc, char **argv, struct err *e);
 int key_show(struct cli *c, int argc, char **argv, struct err *e);
 int key_rotate(struct cli *c, int argc, char **argv, struct err *e);
@@ -73,6 +75,10 @@ MUSTUSE int cli_trust_file(const struct cli *c, char **out, struct err *e);
 /* Opens the ledger; `whole`: with every entry read (struct ledger_options). */
 MUSTUSE int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
     struct ledger **out, struct err *e);
+
+/* The same with more to say: mode, whole and anchoring count, and all else is filled in. */
+MUSTUSE int cli_open_ledger_as(
+    const struct cli *c, struct ledger_options o, struct ledger **out, struct err *e);
 
 /* Ledger, store and guard of one run. */
 struct session {

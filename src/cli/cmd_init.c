@@ -13,8 +13,10 @@ static int create(const struct cli *c, struct ledger **out, struct err *e)
 	char name[CLI_FRESH_NAME_BYTES];
 	CLEANUP_FREE char *trust_file = NULL;
 	struct signer_source key = cli_signer_source(c);
-	struct ledger_creation creation = {
-	    .dir = c->ledger_dir, .key = &key, .request = {.name = name}};
+	struct ledger_creation creation = {.dir = c->ledger_dir,
+	    .key = &key,
+	    .request = {.name = name},
+	    .anchors = &c->config.anchors};
 	int r = cli_trust_file(c, &trust_file, e);
 
 	cli_fresh_name(name);
@@ -25,7 +27,9 @@ static int create(const struct cli *c, struct ledger **out, struct err *e)
 static int open_or_create(
     const struct cli *c, struct ledger **out, bool *made, struct err *e)
 {
-	int r = cli_open_ledger(c, LEDGER_MAY_WRITE, false, out, e);
+	const struct ledger_options how = {
+	    .mode = LEDGER_MAY_WRITE, .anchoring = LEDGER_ANCHORS_BEGUN};
+	int r = cli_open_ledger_as(c, how, out, e);
 
 	*made = r == ERR_NOT_FOUND;
 	return *made ? create(c, out, e) : r;

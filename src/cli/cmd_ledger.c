@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 
 const struct command ledger_commands[] = {
+    {"anchor", ledger_anchor, "[--create | --reset] [--json]",
+	"what the anchors remember; make them", NULL},
     {.name = NULL},
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/esc.h"
 #include "base/hex.h"
+#include "cli/anchors.h"
 #include "cli/cli.h"
 #include "cli/report.h"
 #include "ledger/confine.h"
@@ -71,6 +72,7 @@ static int print_text(
 				    ? "secret present"
 				    : "secret missing: every layer is measured in full");
 	printf("  sandbox   %s\n", sandbox);
+	anchors_print_lines(ledger_anchors(s->ledger), "  ");
 	printf("store       %s (%s)\n", graphroot, store_driver_name(s->config.driver));
 	printf("  id        %s\n", id);
 	printf("  layers    %zu sealed (%zu with a statprint), %zu retired\n", n->layers,
@@ -113,6 +115,7 @@ static int print_json(
 	jsonout_bool(&j, "writable", ledger_writable(s->ledger));
 	jsonout_bool(&j, "statprint_secret", ledger_statprint_key(s->ledger) != NULL);
 	add_sandbox(&j, ledger_confinement(s->ledger));
+	anchors_print_json(&j, ledger_anchors(s->ledger));
 	jsonout_u64(&j, "last_time", (uint64_t)ledger_time(s->ledger));
 	jsonout_str(&j, "store", id);
 	jsonout_str(&j, "graphroot", s->config.graphroot);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session.c: from the options of a run to an open ledger and an open store. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/esc.h"
 #include "cli/cli.h"
 
 static char *copy(const char *s)
@@ -87,19 +89,35 @@ int cli_trust_file(const struct cli *c, char **out, struct err *e)
 	return 0;
 }
 
-int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
-    struct ledger **out, struct err *e)
+/* What the policy lets pass is said all the same: a verdict rests on less than it seems to. */
+static void warn_of_anchors(const struct ledger *l)
+{
+	for (size_t i = 0; i < anchors_count(ledger_anchors(l)); i++) {
+		struct anchor_report report;
+
+		anchors_report(ledger_anchors(l), i, &report);
+		if (report.why[0]) {
+			CLEANUP_FREE char *name = esc_str(report.name);
+			CLEANUP_FREE char *why = esc_str(report.why);
+
+			fprintf(stderr, "layerseal: warning: anchor %s is %s: %s\n", name,
+			    anchor_state_name(report.state), why);
+		}
+	}
+}
+
+int cli_open_ledger_as(
+    const struct cli *c, struct ledger_options o, struct ledger **out, struct err *e)
 {
 	CLEANUP_FREE char *trust_file = NULL;
 	struct trust trust;
 	struct signer_source key = cli_signer_source(c);
-	struct ledger_options o = {.dir = c->ledger_dir,
-	    .mode = mode,
-	    .trust = &trust,
-	    .key = &key,
-	    .whole = whole};
 	int r = ledger_exists(c->ledger_dir, e);
 
+	o.dir = c->ledger_dir;
+	o.trust = &trust;
+	o.key = &key;
+	o.anchors = &c->config.anchors;
 	*out = NULL;
 	if (!r)
 		r = cli_trust_file(c, &trust_file, e);
@@ -111,7 +129,18 @@ int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
 		    "ledger %s: trust file %s does not exist (layerseal key trust makes "
 		    "it)",
 		    c->ledger_dir, trust_file);
-	return r ? r : ledger_open(&o, out, e);
+	if (!r)
+		r = ledger_open(&o, out, e);
+	if (!r && o.anchoring != LEDGER_ANCHORS_LEFT)
+		warn_of_anchors(*out);
+	return r;
+}
+
+int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
+    struct ledger **out, struct err *e)
+{
+	return cli_open_ledger_as(
+	    c, (struct ledger_options){.mode = mode, .whole = whole}, out, e);
 }
 
 int session_open_ledger(

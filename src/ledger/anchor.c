@@ -384,8 +384,11 @@ static int prepare(const struct anchors *as, struct anchor *a,
 	int r = 0;
 
 	*counts = false;
-	if (a->state == ANCHOR_UNREACHABLE)
-		return tolerate(as, a, view, e);
+	/* What speaks against the ledger must have been heard before. */
+	if (a->state == ANCHOR_SEEN)
+		return err_set(e, ERR_INTERNAL, "anchor %s was not compared", a->name);
+	if (a->state != ANCHOR_AGREES && a->state != ANCHOR_BEHIND)
+		return verdict(as, a, view, e);
 	if (a->state == ANCHOR_BEHIND)
 		r = advance(a, view, e);
 	if (!r)

@@ -74,8 +74,10 @@ static int load_key(struct ledger *l, const struct signer_source *key, struct er
 static int open_parts(struct ledger *l, const struct ledger_options *o, struct err *e)
 {
 	bool writes = l->mode != LEDGER_READ;
-	int r = ledger_dir_database(l->dirfd, &l->dbfd, e);
+	int r = ledger_anchors_look(l, o->anchors, e);
 
+	if (!r)
+		r = ledger_dir_database(l->dirfd, &l->dbfd, e);
 	if (!r)
 		r = keeper_start(
 		    l->dbfd, writes ? KEEPER_WRITE : KEEPER_READ, &l->keeper, e);
@@ -86,6 +88,8 @@ static int open_parts(struct ledger *l, const struct ledger_options *o, struct e
 	if (!r)
 		r = ledger_dir_statprint_key(
 		    l->dirfd, &l->print_key, &l->has_print_key, e);
+	if (!r)
+		r = ledger_anchors_settle(l, o->anchoring, e);
 	if (r == ERR_MALFORMED)
 		e->code = r = ERR_LEDGER;
 	return r;
@@ -171,8 +175,10 @@ static int create(const struct ledger_creation *c, struct ledger **out, struct e
 	const struct ledger_options o = {
 	    .dir = c->dir, .mode = LEDGER_WRITE, .trust = &nobody};
 	CLEANUP_LEDGER struct ledger *l = ledger_new(&o);
-	int r = ledger_dir_prepare(c->dir, &l->dirfd, e);
+	int r = ledger_anchors_look(l, c->anchors, e);
 
+	if (!r)
+		r = ledger_dir_prepare(c->dir, &l->dirfd, e);
 	if (!r)
 		r = ledger_dir_database(l->dirfd, &l->dbfd, e);
 	if (!r)
@@ -184,6 +190,8 @@ static int create(const struct ledger_creation *c, struct ledger **out, struct e
 	if (!r)
 		r = ledger_dir_statprint_key(
 		    l->dirfd, &l->print_key, &l->has_print_key, e);
+	if (!r)
+		r = ledger_anchors_settle(l, LEDGER_ANCHORS_BEGUN, e);
 	if (!r) {
 		*out = l;
 		l = NULL;
@@ -194,8 +202,12 @@ static int create(const struct ledger_creation *c, struct ledger **out, struct e
 int ledger_create(const struct ledger_creation *c, struct ledger **out, struct err *e)
 {
 	struct trust trust;
-	const struct ledger_options o = {
-	    .dir = c->dir, .mode = LEDGER_WRITE, .trust = &trust, .key = c->key};
+	const struct ledger_options o = {.dir = c->dir,
+	    .mode = LEDGER_WRITE,
+	    .trust = &trust,
+	    .key = c->key,
+	    .anchors = c->anchors,
+	    .anchoring = LEDGER_ANCHORS_BEGUN};
 	int r = trust_load(c->trust_file, &trust, e);
 
 	*out = NULL;
@@ -217,6 +229,7 @@ void ledger_close(struct ledger *l)
 	if (!l)
 		return;
 	keeper_stop(l->keeper);
+	anchors_close(l->anchors);
 	state_free(l->state);
 	buf_release(&l->note);
 	for (size_t i = 0; i < l->n_records; i++)

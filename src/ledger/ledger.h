@@ -18,6 +18,7 @@
 
 #include "crypto/note.h"
 #include "crypto/signer.h"
+#include "ledger/anchor.h"
 #include "ledger/entry.h"
 #include "ledger/trust.h"
 
@@ -30,19 +31,29 @@ enum ledger_mode {
 	LEDGER_WRITE,
 };
 
+/* What opening does about the anchors. Appends are anchored in any case. */
+enum ledger_anchoring {
+	LEDGER_ANCHORS_CHECKED, /* ERR_LEDGER if one speaks against the ledger */
+	LEDGER_ANCHORS_BEGUN,	/* and those that an empty ledger lacks are made */
+	LEDGER_ANCHORS_LEFT,	/* to who looks at them, or makes them */
+};
+
 struct ledger_options {
 	const char *dir;
 	enum ledger_mode mode;
 	const struct trust *trust;	 /* borrowed for the call */
 	const struct signer_source *key; /* borrowed for the call; NULL: none */
 	bool whole; /* read every entry, even where a `state` entry would do */
+	const struct anchor_settings *anchors; /* borrowed for the call; NULL: none */
+	enum ledger_anchoring anchoring;
 };
 
 struct ledger_creation {
 	const char *dir;
 	const char *trust_file; /* written: it names the key */
 	const struct signer_source *key;
-	struct signer_request request; /* the key's name is the ledger's origin */
+	struct signer_request request;	       /* the key's name is the ledger's origin */
+	const struct anchor_settings *anchors; /* NULL: none */
 };
 /*
  * Makes a new ledger (key, secret, empty log with a signed size-0 checkpoint) and the trust file, and
@@ -107,6 +118,12 @@ MUSTUSE int ledger_root_at(
     struct ledger *l, uint64_t size, struct digest *root, struct err *e);
 /* The newest counter that an `anchor` entry has for this anchor; false if there is none. */
 bool ledger_anchor_counter(const struct ledger *l, const char *name, uint64_t *counter);
+
+/* Its anchors and what they said when it was opened, or checked; NULL: it has none. */
+const struct anchors *ledger_anchors(const struct ledger *l);
+MUSTUSE int ledger_check_anchors(struct ledger *l, struct err *e);
+/* anchors_create(), and the append that joins counters with the ledger. */
+MUSTUSE int ledger_make_anchors(struct ledger *l, bool again, struct err *e);
 
 /*
  * Current state of one store, by the newest entries; NULL: never sealed. What was handed out stays

@@ -102,6 +102,21 @@ static int adopt(struct ledger *l, struct addition *a, struct err *e)
 	return r ? r : buf_add(&l->note, a->note.data, a->note.len, e);
 }
 
+/* Refuses what could not be anchored before anything is written. */
+static int add_anchors(struct ledger *l, struct addition *a, struct err *e)
+{
+	struct entry entries[ANCHORS_MAX];
+	size_t n;
+	int r = ledger_anchors_entries(l, entries, &n, e);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!r)
+			r = add_entry(a, &entries[i], e);
+		entry_release(&entries[i]);
+	}
+	return r;
+}
+
 static int finish(
     struct ledger *l, struct addition *a, const struct signer *other, struct err *e)
 {
@@ -113,7 +128,9 @@ static int finish(
 		    &a->tree, signers, other ? 2 : 1, &a->head, &a->note, e);
 	if (!r)
 		r = write_addition(l, a, e);
-	return r ? r : adopt(l, a, e);
+	if (!r)
+		r = adopt(l, a, e);
+	return r ? r : ledger_anchors_advance(l, e);
 }
 
 static int check_writable(const struct ledger *l, struct err *e)
@@ -133,10 +150,23 @@ int ledger_append_signed(struct ledger *l, const struct entry *entries, size_t n
 	buf_init(&a.note, NOTE_MAX_BYTES);
 	if (r || n == 0)
 		return r;
-	a.records = xcalloc(n, sizeof(struct record *));
+	a.records = xcalloc(n + ANCHORS_MAX, sizeof(struct record *));
 	for (size_t i = 0; !r && i < n; i++)
 		r = add_entry(&a, &entries[i], e);
+	if (!r)
+		r = add_anchors(l, &a, e);
 	return r ? r : finish(l, &a, other, e);
+}
+
+int ledger_append_anchors(struct ledger *l, struct err *e)
+{
+	CLEANUP(addition_release) struct addition a = {.tree = l->tree};
+	int r;
+
+	buf_init(&a.note, NOTE_MAX_BYTES);
+	a.records = xcalloc(ANCHORS_MAX, sizeof(struct record *));
+	r = add_anchors(l, &a, e);
+	return r || a.n == 0 ? r : finish(l, &a, NULL, e);
 }
 
 int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struct err *e)
@@ -171,7 +201,7 @@ static int append_state(struct ledger *l, struct err *e)
 
 	buf_init(&text, SIZE_MAX / 2);
 	buf_init(&a.note, NOTE_MAX_BYTES);
-	a.records = xcalloc(1, sizeof(struct record *));
+	a.records = xcalloc(1 + ANCHORS_MAX, sizeof(struct record *));
 	r = state_snapshot(l->state, &text, &objects, e);
 	if (!r)
 		r = store_snapshot(l, &text, &en.state.snapshot, e);
@@ -181,6 +211,8 @@ static int append_state(struct ledger *l, struct err *e)
 	a.before_start = l->tree;
 	if (!r)
 		r = add_entry(&a, &en, e);
+	if (!r)
+		r = add_anchors(l, &a, e);
 	return r ? r : finish(l, &a, NULL, e);
 }
 

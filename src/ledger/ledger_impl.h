@@ -30,6 +30,7 @@ struct ledger {
 	    start; /* number of the `state` entry where the reading began, 0: whole */
 	struct merkle before_start;
 	struct state *state;
+	struct anchors *anchors; /* NULL: none */
 };
 
 /* Reads, authenticates and interprets what the keeper has (ledger_load.c). */
@@ -47,5 +48,19 @@ MUSTUSE int ledger_sign_head(const struct merkle *tree,
 /* A batch, and which keys sign it beside the ledger's own (NULL: none). */
 MUSTUSE int ledger_append_signed(struct ledger *l, const struct entry *entries, size_t n,
     const struct signer *other, struct err *e);
+/* A batch of nothing but the counts of anchors; none if no anchor counts. */
+MUSTUSE int ledger_append_anchors(struct ledger *l, struct err *e);
+
+/*
+ * ledger_anchor.c. Looking comes before anything of the ledger is read, settling when all is; entries
+ * of op anchor go into every batch, and once it stands the anchors advance.
+ */
+MUSTUSE int ledger_anchors_look(
+    struct ledger *l, const struct anchor_settings *settings, struct err *e);
+MUSTUSE int ledger_anchors_settle(
+    struct ledger *l, enum ledger_anchoring how, struct err *e);
+MUSTUSE int ledger_anchors_entries(
+    struct ledger *l, struct entry out[static ANCHORS_MAX], size_t *n, struct err *e);
+MUSTUSE int ledger_anchors_advance(struct ledger *l, struct err *e);
 
 #endif

@@ -50,6 +50,28 @@ static void test_settings(void **state)
 	assert_int_equal(c.policy.severity[FINDING_LAYER_MAPPED], SEVERITY_DENY);
 }
 
+static void test_anchors(void **state)
+{
+	struct config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse("", &c, &e), 0);
+	assert_int_equal(c.anchors.n, 0);
+	assert_int_equal(c.anchors.unreachable, ANCHOR_STRICT);
+	assert_int_equal(
+	    parse("[anchor]\nfile = /a/heads # here\ntpm = 0x01500020\n"
+		  "unreachable = grace 2h\ntcti = swtpm:host=127.0.0.1,port=1\n",
+		&c, &e),
+	    0);
+	assert_int_equal(c.anchors.n, 2);
+	assert_string_equal(c.anchors.v[0].path, "/a/heads");
+	assert_int_equal(c.anchors.v[1].index, 0x01500020);
+	assert_string_equal(c.anchors.tcti, "swtpm:host=127.0.0.1,port=1");
+	assert_int_equal(c.anchors.unreachable, ANCHOR_GRACE);
+	assert_int_equal(c.anchors.grace, 7200);
+}
+
 static void test_key_sources(void **state)
 {
 	static const struct {
@@ -124,6 +146,8 @@ static void test_refused(void **state)
 	    {"[verify]\ncached = true\n", "is not yes or no"},
 	    {"[verify]\nspeed = 1\n", "has no setting 'speed'"},
 	    {"[policy]\n", "no section '[policy]'"},
+	    {"[anchor]\nfile = heads\n", "line 2: file: 'heads' is not the full path"},
+	    {"[anchor]\nwitness = x\n", "section [anchor] has no setting 'witness'"},
 	    {"[findings]\ntree-contents = warn\n", "'tree-contents' is no finding class"},
 	    {"[findings]\ntree-content = off\n", "is not deny, warn or ignore"},
 	    {"[findings]\ntree-unreadable = ignore\n", "can only be deny"},
@@ -211,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_settings),
+	    cmocka_unit_test(test_anchors),
 	    cmocka_unit_test(test_key_sources),
 	    cmocka_unit_test(test_passphrases),
 	    cmocka_unit_test(test_refused),
