@@ -33,6 +33,12 @@ MUSTUSE int survey_take(
 void survey_release(struct survey *s);
 #define CLEANUP_SURVEY CLEANUP(survey_release)
 
+/* Ids of images; owned. */
+struct image_ids {
+	char (*v)[ENTRY_ID_LEN + 1];
+	size_t n;
+};
+
 /* What a recorded layer is to layerseal. */
 enum layer_role {
 	LAYER_COMMITTED, /* part of the cache: sealed and verified */

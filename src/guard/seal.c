@@ -168,7 +168,7 @@ static int run(struct sealing *s, struct err *e)
 	if (!r)
 		r = retire_the_gone(s, e);
 	if (!r)
-		r = vanish_forget(s->g, &s->out->findings, e);
+		r = vanish_forget(s->g, &s->out->findings, NULL, e);
 	if (!r && s->n_batch)
 		r = ledger_append(s->g->ledger, s->batch, s->n_batch, e);
 	return r;

@@ -75,8 +75,22 @@ static bool names_objects(const struct findings *findings)
 	return false;
 }
 
-int vanish_forget(const struct guard *g, struct findings *findings, struct err *e)
+static void drop_vanished(
+    const struct guard *g, const struct records *now, struct image_ids *ids)
 {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ids->n; i++) {
+		if (!image_vanished(g, now, ids->v[i]))
+			memmove(ids->v[kept++], ids->v[i], sizeof(*ids->v));
+	}
+	ids->n = kept;
+}
+
+int vanish_forget(const struct guard *g, struct findings *findings,
+    struct image_ids *seen, struct err *e)
+{
+	size_t before = findings->n;
 	CLEANUP_FINDINGS struct findings ignored = {0};
 	CLEANUP_RECORDS struct records now = {0};
 	int r;
@@ -92,5 +106,7 @@ int vanish_forget(const struct guard *g, struct findings *findings, struct err *
 			findings->v[i].severity = SEVERITY_IGNORE;
 	}
 	findings_drop(findings, SEVERITY_IGNORE);
+	if (seen && findings->n != before)
+		drop_vanished(g, &now, seen);
 	return 0;
 }

@@ -10,9 +10,10 @@
 
 /*
  * Reads the records once more (only if there is a finding about a layer or an image) and drops the
- * findings about those that now are being deleted, or have neither record nor directory any more.
+ * findings about those that now are being deleted, or have neither record nor directory any more. If it dropped one, it also takes the
+ * images that are gone out of `seen` (NULL: nobody keeps a list): what was found may have been about them.
  */
-MUSTUSE int vanish_forget(
-    const struct guard *g, struct findings *findings, struct err *e);
+MUSTUSE int vanish_forget(const struct guard *g, struct findings *findings,
+    struct image_ids *seen, struct err *e);
 
 #endif

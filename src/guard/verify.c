@@ -290,6 +290,15 @@ static int measure_the_rest(struct verification *v, struct err *e)
 	return r;
 }
 
+/* Records are sorted by id: one that another place of the store hides comes next to it. */
+static void note_sealed(struct image_ids *ids, const char *id)
+{
+	if (ids->n && strcmp(ids->v[ids->n - 1], id) == 0)
+		return;
+	ids->v = xreallocarray(ids->v, ids->n + 1, sizeof(*ids->v));
+	memcpy(ids->v[ids->n++], id, sizeof(*ids->v));
+}
+
 static int consider_image(struct verification *v, size_t index, struct err *e)
 {
 	const struct store_image *i = &v->survey.records.images[index];
@@ -308,6 +317,7 @@ static int consider_image(struct verification *v, size_t index, struct err *e)
 	}
 	v->out->images++;
 	if (sealed && !sealed->retired) {
+		note_sealed(&v->out->sealed, i->id);
 		r = check_image(
 		    v->g, &v->survey.records, sealed->seal, i, &v->out->findings, e);
 		if (!r)
@@ -376,7 +386,7 @@ static int run(struct verification *v, struct err *e)
 	if (!r)
 		r = consider_images(v, e);
 	if (!r)
-		r = vanish_forget(v->g, &v->out->findings, e);
+		r = vanish_forget(v->g, &v->out->findings, &v->out->sealed, e);
 	return r;
 }
 
@@ -405,4 +415,5 @@ int guard_verify(struct guard *g, const struct verify_options *opt, enum verdict
 void verify_result_release(struct verify_result *r)
 {
 	findings_release(&r->findings);
+	free(r->sealed.v);
 }

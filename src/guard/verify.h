@@ -38,6 +38,7 @@ struct verify_result {
 	size_t measured;	 /* layers read in full */
 	uint64_t entries, bytes; /* in the measured trees, and entries under statprints */
 	size_t remeasured;	 /* new statprints recorded for unchanged trees */
+	struct image_ids sealed; /* the sealed images looked at */
 };
 
 /*
