@@ -55,6 +55,8 @@ int key_rotate(struct cli *c, int argc, char **argv, struct err *e);
 int key_retire(struct cli *c, int argc, char **argv, struct err *e);
 int key_trust(struct cli *c, int argc, char **argv, struct err *e);
 int key_distrust(struct cli *c, int argc, char **argv, struct err *e);
+int key_attestation(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_attest(struct cli *c, int argc, char **argv, struct err *e);
 
 /*
  * The secret key that [key] of the configuration and --passphrase-fd mean, borrowed from `c`. A file

@@ -23,6 +23,10 @@ const struct command key_commands[] = {
 	.run = key_distrust,
 	.usage = "[--until SIZE] KEY",
 	.summary = "a signature is believed no more"},
+    {.name = "attestation",
+	.run = key_attestation,
+	.usage = "[--new p256|ed25519] [FILE]",
+	.summary = "the public key of the key that signs attestations"},
     {.name = NULL},
 };
 

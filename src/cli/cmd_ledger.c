@@ -5,6 +5,9 @@
 const struct command ledger_commands[] = {
     {"anchor", ledger_anchor, "[--create | --reset] [--json]",
 	"what the anchors remember; make them", NULL},
+    {"attest", ledger_attest,
+	"[--key FILE] [-o FILE] LAYER|IMAGE, or --check PUBLIC-KEY [-o FILE] FILE",
+	"a seal as a signed in-toto statement", NULL},
     {.name = NULL},
 };
 

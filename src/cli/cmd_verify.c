@@ -7,12 +7,15 @@
 
 #include "base/esc.h"
 #include "base/hex.h"
-#include "cli/cli.h"
+#include "cli/attest.h"
+#include "cli/outfile.h"
 #include "cli/report.h"
+#include "cli/statement.h"
 
 struct arguments {
 	struct verify_options verify;
 	bool json, quiet;
+	const char *attest, *attest_key; /* files */
 };
 
 static int parse(
@@ -23,6 +26,8 @@ static int parse(
 	    {"cached", no_argument, NULL, 'c'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"quiet", no_argument, NULL, 'q'},
+	    {"attest", required_argument, NULL, 'a'},
+	    {"attest-key", required_argument, NULL, 'k'},
 	    {0},
 	};
 	int option;
@@ -45,11 +50,19 @@ static int parse(
 		case 'q':
 			out->quiet = true;
 			break;
+		case 'a':
+			out->attest = optarg;
+			break;
+		case 'k':
+			out->attest_key = optarg;
+			break;
 		default:
 			return cli_usage_error(e, "verify",
 			    "an option that verify does not have, or without its value");
 		}
 	}
+	if (out->attest_key && !out->attest)
+		return cli_usage_error(e, "verify", "--attest-key without --attest FILE");
 	out->verify.images = (const char *const *)(argv + optind);
 	out->verify.n_images = (size_t)(argc - optind);
 	return 0;
@@ -143,14 +156,77 @@ static int print_json_error(const struct arguments *a, const struct err *why)
 	return jsonout_print(&j, &ignored);
 }
 
-static int verify(struct cli *c, const struct arguments *a, struct err *e)
+/* ---- the summary for others ---- */
+
+struct attestation {
+	struct outfile file;
+	struct attest_key *key; /* NULL: none is asked for */
+};
+
+static void attestation_release(struct attestation *a)
 {
-	CLEANUP_SESSION struct session s;
+	attest_key_free(a->key);
+	outfile_close(&a->file);
+}
+#define CLEANUP_ATTESTATION CLEANUP(attestation_release)
+
+/* A run that ends without a verdict must not leave the summary of another one behind. */
+static int attestation_start(
+    const struct arguments *a, struct attestation *out, struct err *e)
+{
+	int r;
+
+	*out = (struct attestation){.file.dirfd = -1};
+	if (!a->attest)
+		return 0;
+	r = outfile_open(a->attest, &out->file, e);
+	return r ? r : outfile_remove(&out->file, e);
+}
+
+static int attestation_write(const struct attestation *a, const struct session *s,
+    const struct verification_facts *facts, struct err *e)
+{
+	CLEANUP_JSONOUT struct jsonout statement;
+	CLEANUP_BUF struct buf envelope;
+	int r;
+
+	jsonout_init(&statement);
+	buf_init(&envelope, DSSE_ENVELOPE_MAX);
+	if (!a->key || facts->verdict == VERDICT_UNVERIFIABLE)
+		return 0;
+	r = statement_of_verification(s, facts, &statement, e);
+	if (!r)
+		r = attest_sign_statement(a->key, &statement, &envelope, e);
+	return r ? r : outfile_write(&a->file, &envelope, 0644, e);
+}
+
+/* ---- */
+
+static int print_result(const struct arguments *a, enum verdict verdict,
+    const struct session *s, const struct verify_result *result, double seconds,
+    struct err *e)
+{
+	if (a->json)
+		return print_json(a, verdict, s, result, seconds, e);
+	print_text(a, verdict, s, result, seconds);
+	return fflush(stdout) ? err_sys(e, "standard output") : 0;
+}
+
+/* *reported: the verdict has been printed, whatever fails after it. */
+static int verify(struct cli *c, const struct arguments *a, bool *reported, struct err *e)
+{
+	CLEANUP_ATTESTATION struct attestation attestation;
+	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
 	CLEANUP_VERIFY_RESULT struct verify_result result = {0};
 	enum verdict verdict = VERDICT_UNVERIFIABLE;
+	int64_t began = time(NULL);
 	double start = now();
-	int r = session_open(c, LEDGER_MAY_WRITE, &s, e);
+	int r = attestation_start(a, &attestation, e);
 
+	if (!r)
+		r = session_open(c, LEDGER_WRITE, &s, e);
+	if (!r && a->attest)
+		r = attest_load_key(c, a->attest_key, &attestation.key, e);
 	if (r)
 		return r;
 	if (!a->json && !a->quiet)
@@ -161,24 +237,29 @@ static int verify(struct cli *c, const struct arguments *a, struct err *e)
 		r = session_maintain(&s, e);
 	if (r)
 		return r;
-	if (a->json)
-		r = print_json(a, verdict, &s, &result, now() - start, e);
-	else
-		print_text(a, verdict, &s, &result, now() - start);
-	if (!r && fflush(stdout))
-		r = err_sys(e, "standard output");
+	*reported = true;
+	r = print_result(a, verdict, &s, &result, now() - start, e);
+	if (!r)
+		r = attestation_write(&attestation, &s,
+		    &(struct verification_facts){.options = &a->verify,
+			.policy = &c->config.policy,
+			.result = &result,
+			.verdict = verdict,
+			.time = began},
+		    e);
 	return r ? r : (int)verdict_exit_status(verdict);
 }
 
 int cmd_verify(struct cli *c, int argc, char **argv, struct err *e)
 {
 	struct arguments a;
+	bool reported = false;
 	int r = parse(c, argc, argv, &a, e);
 
 	if (r)
 		return r;
-	r = verify(c, &a, e);
-	if (r < 0 && a.json)
+	r = verify(c, &a, &reported, e);
+	if (r < 0 && a.json && !reported)
 		(void)!print_json_error(&a, e);
 	return r;
 }

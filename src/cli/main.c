@@ -20,7 +20,8 @@ static const struct command commands[] = {
 	.summary = "bind layers, images and names to what they are now"},
     {.name = "verify",
 	.run = cmd_verify,
-	.usage = "[--level stat|full|oci] [--cached] [--json] [--quiet] [IMAGE...]",
+	.usage = "[--level stat|full|oci] [--cached] [--json] [--quiet] "
+		 "[--attest FILE [--attest-key FILE]] [IMAGE...]",
 	.summary = "compare the store with what was sealed"},
     {.name = "status",
 	.run = cmd_status,

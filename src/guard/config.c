@@ -18,6 +18,7 @@ void config_release(struct config *c)
 	free(c->trust_file);
 	free(c->key.name);
 	free(c->key.credential);
+	free(c->attest_key);
 	config_default(c);
 }
 
@@ -154,6 +155,18 @@ static int set_key(struct config *c, const char *name, const char *value, struct
 	return err_set(e, ERR_USAGE, "section [key] has no setting '%s'", name);
 }
 
+static int set_attest(
+    struct config *c, const char *name, const char *value, struct err *e)
+{
+	if (strcmp(name, "key") != 0)
+		return err_set(
+		    e, ERR_USAGE, "section [attest] has no setting '%s'", name);
+	if (value[0] != '/')
+		return err_set(e, ERR_USAGE, "key: '%s' is no absolute path", value);
+	take_copy(&c->attest_key, value);
+	return 0;
+}
+
 /* Cuts comment and white space around; the result is inside `line`. */
 static char *trim(char *line)
 {
@@ -182,6 +195,7 @@ static const struct section {
     {"[key]", set_key},
     {"[anchor]", set_anchor},
     {"[findings]", set_finding},
+    {"[attest]", set_attest},
 };
 
 static int enter_section(const char *line, const struct section **out, struct err *e)

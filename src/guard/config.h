@@ -45,6 +45,7 @@ struct config {
 	struct key_settings key;
 	struct anchor_settings anchors;
 	char *trust_file; /* absolute; NULL: the default for the ledger */
+	char *attest_key; /* file of the key that signs attestations; owned, NULL: none */
 };
 
 #define CONFIG_MAX_BYTES 65536

@@ -72,6 +72,19 @@ static void test_anchors(void **state)
 	assert_int_equal(c.anchors.grace, 7200);
 }
 
+static void test_attest_key(void **state)
+{
+	CLEANUP_CONFIG struct config c;
+	struct err e;
+
+	(void)state;
+	config_default(&c);
+	assert_null(c.attest_key);
+	assert_int_equal(
+	    parse("[attest]\nkey = /first\nkey = /a/b.pem # c\n", &c, &e), 0);
+	assert_string_equal(c.attest_key, "/a/b.pem");
+}
+
 static void test_key_sources(void **state)
 {
 	static const struct {
@@ -163,6 +176,8 @@ static void test_refused(void **state)
 	    {"[key]\npassphrase = secret\n", "is not ask"},
 	    {"[key]\npassphrase = credential:a/b\n", "no name of a credential"},
 	    {"[key]\nname = a\n", "section [key] has no setting 'name'"},
+	    {"[attest]\nkey = attest.pem\n", "'attest.pem' is no absolute path"},
+	    {"[attest]\nkeys = /a\n", "section [attest] has no setting 'keys'"},
 	};
 	struct config c;
 	struct err e;
@@ -236,6 +251,7 @@ int main(void)
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_settings),
 	    cmocka_unit_test(test_anchors),
+	    cmocka_unit_test(test_attest_key),
 	    cmocka_unit_test(test_key_sources),
 	    cmocka_unit_test(test_passphrases),
 	    cmocka_unit_test(test_refused),
