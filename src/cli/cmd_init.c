@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_init.c: `layerseal init`: makes the ledger if there is none, enters the store in it. */
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -8,14 +9,16 @@
 #include "base/hex.h"
 #include "cli/cli.h"
 
-static int create(const struct cli *c, struct ledger **out, struct err *e)
+/* `choice`: which of an agent's keys; NULL if nobody has said. */
+static int create(const struct cli *c, const struct public_key *choice,
+    struct ledger **out, struct err *e)
 {
 	char name[CLI_FRESH_NAME_BYTES];
 	CLEANUP_FREE char *trust_file = NULL;
 	struct signer_source key = cli_signer_source(c);
 	struct ledger_creation creation = {.dir = c->ledger_dir,
 	    .key = &key,
-	    .request = {.name = name},
+	    .request = {.name = name, .choice = choice},
 	    .anchors = &c->config.anchors};
 	int r = cli_trust_file(c, &trust_file, e);
 
@@ -24,15 +27,15 @@ static int create(const struct cli *c, struct ledger **out, struct err *e)
 	return r ? r : ledger_create(&creation, out, e);
 }
 
-static int open_or_create(
-    const struct cli *c, struct ledger **out, bool *made, struct err *e)
+static int open_or_create(const struct cli *c, const struct public_key *choice,
+    struct ledger **out, bool *made, struct err *e)
 {
 	const struct ledger_options how = {
 	    .mode = LEDGER_MAY_WRITE, .anchoring = LEDGER_ANCHORS_BEGUN};
 	int r = cli_open_ledger_as(c, how, out, e);
 
 	*made = r == ERR_NOT_FOUND;
-	return *made ? create(c, out, e) : r;
+	return *made ? create(c, choice, out, e) : r;
 }
 
 /* Only now the key is needed, if it has to be unlocked. */
@@ -110,25 +113,46 @@ static int print_outcome(const struct cli *c, const struct ledger *l,
 	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
 }
 
+static int parse_options(int argc, char **argv, struct public_key *choice,
+    const struct public_key **chosen, struct err *e)
+{
+	static const struct option options[] = {
+	    {"key", required_argument, NULL, 'k'}, {0}};
+	int option;
+
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (option != 'k')
+			return cli_usage_error(e, "init",
+			    option == ':' ? "--key needs a value"
+					  : "an option that init does not have");
+		if (public_key_parse(optarg, choice, e)) {
+			err_wrap(e, "--key");
+			return e->code = ERR_USAGE;
+		}
+		*chosen = choice;
+	}
+	return optind < argc ? cli_usage_error(e, "init", "init takes no arguments") : 0;
+}
+
 int cmd_init(struct cli *c, int argc, char **argv, struct err *e)
 {
 	CLEANUP_STORE_CONFIG struct store_config config = {0};
 	CLEANUP_STORE struct store store = {.runroot_fd = -1};
 	CLEANUP_LEDGER struct ledger *ledger = NULL;
+	const struct public_key *chosen = NULL;
+	struct public_key choice;
 	struct store_id id;
 	bool made, known;
-	int r;
+	int r = parse_options(argc, argv, &choice, &chosen, e);
 
-	(void)argv;
-	if (argc > 1)
-		return cli_usage_error(e, "init", "init takes no arguments");
-	r = userns_enter(e);
+	if (!r)
+		r = userns_enter(e);
 	if (!r)
 		r = store_discover(&c->store, &config, e);
 	if (!r)
 		r = store_open(&config, &store, e);
 	if (!r)
-		r = open_or_create(c, &ledger, &made, e);
+		r = open_or_create(c, chosen, &ledger, &made, e);
 	if (r)
 		return r;
 	known = ledger_find_store(ledger, config.graphroot, &id);

@@ -144,8 +144,8 @@ int cmd_seal(struct cli *c, int argc, char **argv, struct err *e)
 	if (r)
 		return r;
 	if (!ledger_writable(s.ledger))
-		return err_set(e, ERR_LEDGER,
-		    "ledger %s cannot be written: its key is missing", c->ledger_dir);
+		return err_set(e, ERR_LEDGER, "ledger %s cannot be written: %s",
+		    c->ledger_dir, ledger_not_writable(s.ledger));
 	if (!a.json && !a.quiet)
 		progress_start(&c->progress, "sealing");
 	r = guard_seal(&s.guard, &a.seal, &result, e);

@@ -62,11 +62,15 @@ static int print_text(
 	hex_encode(id, s->store_id.bytes, STORE_ID_BYTES);
 	report_time(ledger_time(s->ledger), when);
 	confine_text(ledger_confinement(s->ledger), sandbox);
-	printf("ledger      %s%s\n", dir,
-	    ledger_writable(s->ledger) ? "" : " (verify only: no key)");
+	printf("ledger      %s\n", dir);
 	printf("  size      %" PRIu64 " entries, the last of %s\n", head->size, when);
 	printf("  root      %s\n", root);
 	printf("  key       %s\n", vkey.data);
+	if (!ledger_writable(s->ledger)) {
+		CLEANUP_FREE char *why = esc_str(ledger_not_writable(s->ledger));
+
+		printf("            (verify only: %s)\n", why);
+	}
 	printf(
 	    "  statprint %s\n", ledger_statprint_key(s->ledger)
 				    ? "secret present"

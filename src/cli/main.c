@@ -12,7 +12,7 @@
 static const struct command commands[] = {
     {.name = "init",
 	.run = cmd_init,
-	.usage = "",
+	.usage = "[--key VKEY]",
 	.summary = "make a ledger, and enter this store in it"},
     {.name = "seal",
 	.run = cmd_seal,

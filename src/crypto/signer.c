@@ -79,7 +79,8 @@ static int unlock(const struct signer_source *source, const struct buf *text,
 	CLEANUP_FREE char *what = signer_source_text(source);
 
 	if (source->quiet && keyfile_is_wrapped(text))
-		return err_set(e, ERR_NOT_FOUND, "%s is under a passphrase", what);
+		return err_set(e, ERR_NOT_FOUND,
+		    "%s is under a passphrase, which is not asked for here", what);
 	return keyfile_unlock(text, what, &source->passphrase, out, e);
 }
 
@@ -90,6 +91,8 @@ static int open_text(
 	int r;
 
 	secret_buf_init(&text, KEYFILE_MAX);
+	if (source->quiet && !crypto_memory_is_locked())
+		return err_set(e, ERR_NOT_FOUND, "no memory for a secret can be locked");
 	r = signer_source_read(source, &text, e);
 	return r ? r : unlock(source, &text, out, e);
 }
@@ -123,7 +126,8 @@ static int open_agent(const struct signer_source *source, const struct public_ke
 	int r;
 
 	if (source->quiet)
-		return err_set(e, ERR_NOT_FOUND, "the key is an agent's");
+		return err_set(
+		    e, ERR_NOT_FOUND, "the key is an agent's, which is not asked here");
 	r = signer_source_agent(source, &agent, e);
 	if (!r)
 		r = agent_list(&agent, &list, e);

@@ -37,36 +37,64 @@ static int write_empty_log(struct keeper *k, const struct signer *signer, struct
 
 /* ---- open ---- */
 
-/* A key that may not sign the next checkpoint is as good as none. */
-static bool may_sign_on(const struct ledger *l, const struct signer *s)
+static bool may_sign_on(const struct ledger *l, const struct trusted_key *k)
 {
 	uint64_t next = l->head.size + 1;
-	const struct trusted_key *k =
-	    trust_find((struct trust *)(uintptr_t)&l->trust, signer_public(s));
 
-	return k && k->from <= next && next <= k->until &&
-	       state_key_may_sign(l->state, signer_public(s), next);
+	return k->from <= next && next <= k->until &&
+	       state_key_may_sign(l->state, &k->key, next);
 }
 
-/* A missing key only means that nothing can be appended; a wrong one is an error. */
+/*
+ * All trusted keys, first those that may sign the next head, *live in number: an agent may hold one
+ * that is retired beside its successor.
+ */
+static void order_keys(
+    const struct ledger *l, struct public_key keys[static TRUST_KEYS_MAX], size_t *live)
+{
+	size_t n = 0;
+
+	for (int may = 1; may >= 0; may--) {
+		for (size_t i = 0; i < l->trust.n_log; i++) {
+			if (may_sign_on(l, &l->trust.log[i]) == may)
+				keys[n++] = l->trust.log[i].key;
+		}
+		if (may)
+			*live = n;
+	}
+}
+
+static bool is_one_of(
+    const struct public_key *key, const struct public_key *keys, size_t n)
+{
+	while (n && !public_key_equal(key, &keys[n - 1]))
+		n--;
+	return n > 0;
+}
+
+/* A missing key, or one that was retired, only means that nothing can be appended. */
 static int load_key(struct ledger *l, const struct signer_source *key, struct err *e)
 {
 	CLEANUP_SIGNER struct signer *signer = NULL;
 	struct public_key keys[TRUST_KEYS_MAX];
 	struct signer_source source = *key;
+	size_t live;
 	int r;
 
 	source.dirfd = l->dirfd;
 	source.quiet = l->mode == LEDGER_MAY_WRITE;
-	for (size_t i = 0; i < l->trust.n_log; i++)
-		keys[i] = l->trust.log[i].key;
+	order_keys(l, keys, &live);
 	r = signer_open(&source, keys, l->trust.n_log, &signer, e);
+	if (r && r != ERR_NOT_FOUND)
+		return r;
 	if (r)
-		return r == ERR_NOT_FOUND ? 0 : r;
-	if (may_sign_on(l, signer)) {
-		l->own_key = signer;
-		signer = NULL;
-	}
+		l->no_key = *e;
+	else if (is_one_of(signer_public(signer), keys, live))
+		l->own_key = take_ptr(signer);
+	else
+		err_set(&l->no_key, ERR_NOT_FOUND,
+		    "key %s+%08" PRIx32 " may not sign any more",
+		    signer_public(signer)->name, signer_public(signer)->id);
 	return 0;
 }
 
@@ -288,6 +316,13 @@ bool ledger_key_is_live(const struct ledger *l, const struct public_key *key)
 uint64_t ledger_key_added_at(const struct ledger *l, const struct public_key *key)
 {
 	return state_key_added_at(l->state, key);
+}
+
+const char *ledger_not_writable(const struct ledger *l)
+{
+	if (l->mode == LEDGER_READ)
+		return "it was opened for reading";
+	return l->no_key.code ? l->no_key.msg : "no key was named";
 }
 
 uint64_t ledger_size(const struct ledger *l)

@@ -83,6 +83,8 @@ const struct xxh_key *ledger_statprint_key(const struct ledger *l);
 const struct confinement *ledger_confinement(const struct ledger *l);
 /* True if this process could append (mode, key present and neither retired nor distrusted). */
 bool ledger_writable(const struct ledger *l);
+/* If not: why. */
+const char *ledger_not_writable(const struct ledger *l);
 /* The key it would sign with; NULL: none. */
 const struct public_key *ledger_own_key(const struct ledger *l);
 /* What the log itself says of a key: added or never mentioned, and not retired. */

@@ -137,8 +137,8 @@ static int check_writable(const struct ledger *l, struct err *e)
 {
 	if (l->own_key)
 		return 0;
-	return err_set(e, ERR_REFUSED, "the ledger cannot be written: %s",
-	    l->mode != LEDGER_READ ? "its key is not here" : "it was opened for reading");
+	return err_set(
+	    e, ERR_REFUSED, "the ledger cannot be written: %s", ledger_not_writable(l));
 }
 
 int ledger_append_signed(struct ledger *l, const struct entry *entries, size_t n,

@@ -17,6 +17,7 @@ struct ledger {
 	struct keeper *keeper;
 	struct trust trust;
 	struct signer *own_key; /* NULL: verify only */
+	struct err no_key;	/* why there is none */
 	bool has_print_key;
 	struct xxh_key print_key;
 	struct checkpoint head;

@@ -192,7 +192,8 @@ static void test_quiet(void **state)
 	put("phrase", PASSPHRASE "\n", 0400);
 	source.quiet = true;
 	assert_int_equal(open_from(&source, &e), ERR_NOT_FOUND);
-	assert_string_equal(e.msg, "key file wrapped is under a passphrase");
+	assert_string_equal(
+	    e.msg, "key file wrapped is under a passphrase, which is not asked for here");
 	source.quiet = false;
 	source.passphrase.kind = PASSPHRASE_NONE;
 	assert_int_equal(open_from(&source, &e), ERR_REFUSED);
