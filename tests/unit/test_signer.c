@@ -515,7 +515,7 @@ static void make_files(void)
 	assert_int_equal(wrapped_key_format(&w, &text, &e), 0);
 	put("wrapped", text.data, 0600);
 	assert_int_equal(keyfile_read(dirfd_, "key", &clear, &e), 0);
-	base64 = (uint8_t *)strrchr(clear.data, '+') + 1;
+	base64 = (uint8_t *)clear.data + strlen("PRIVATE+KEY+" NAME "+01234567+");
 	needles[SEED] = needle_of(secret_key_seed(k), KEY_BYTES);
 	needles[SEED_HALF] = needle_of(secret_key_seed(k), KEY_BYTES / 2);
 	needles[SPELLING] = needle_of(base64 + 4, 32);
