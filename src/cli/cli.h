@@ -48,6 +48,11 @@ int cmd_ledger(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_version(struct cli *c, int argc, char **argv, struct err *e);
 
 int ledger_anchor(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_check(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_export(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_proof(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_check_proof(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_consistency(struct cli *c, int argc, char **argv, struct err *e);
 
 int key_generate(struct cli *c, int argc, char **argv, struct err *e);
 int key_show(struct cli *c, int argc, char **argv, struct err *e);
@@ -74,6 +79,8 @@ MUSTUSE int cli_absolute_path(const char *path, char **out, struct err *e);
 void cli_fresh_name(char out[static CLI_FRESH_NAME_BYTES]);
 /* Where the trust file of this run's ledger is; a fresh string. */
 MUSTUSE int cli_trust_file(const struct cli *c, char **out, struct err *e);
+/* What is in it. ERR_LEDGER if there is none. */
+MUSTUSE int cli_load_trust(const struct cli *c, struct trust *out, struct err *e);
 /* Opens the ledger; `whole`: with every entry read (struct ledger_options). */
 MUSTUSE int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
     struct ledger **out, struct err *e);

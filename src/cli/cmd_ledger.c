@@ -8,6 +8,16 @@ const struct command ledger_commands[] = {
     {"attest", ledger_attest,
 	"[--key FILE] [-o FILE] LAYER|IMAGE, or --check PUBLIC-KEY [-o FILE] FILE",
 	"a seal as a signed in-toto statement", NULL},
+    {"check", ledger_check, "[--manifests] [--json] [DIR]",
+	"check the whole log, or an export of it, from public keys", NULL},
+    {"export", ledger_export, "[--signify] DIR",
+	"write the log as plain files (C2SP tlog-tiles)", NULL},
+    {"proof", ledger_proof, "[-o FILE] [--entry FILE] ID | --seq NUMBER",
+	"prove that a seal is in the log (C2SP tlog-proof)", NULL},
+    {"check-proof", ledger_check_proof, "PROOF ENTRY",
+	"check such a proof, without the log", NULL},
+    {"consistency", ledger_consistency, "OLD NEW",
+	"prove that a log is the continuation of an older one", NULL},
     {.name = NULL},
 };
 

@@ -106,10 +106,24 @@ static void warn_of_anchors(const struct ledger *l)
 	}
 }
 
+int cli_load_trust(const struct cli *c, struct trust *out, struct err *e)
+{
+	CLEANUP_FREE char *trust_file = NULL;
+	int r = cli_trust_file(c, &trust_file, e);
+
+	if (!r)
+		r = trust_load(trust_file, out, e);
+	if (r == ERR_NOT_FOUND && trust_file)
+		return err_set(e, ERR_LEDGER,
+		    "ledger %s: trust file %s does not exist (layerseal key trust makes "
+		    "it)",
+		    c->ledger_dir, trust_file);
+	return r;
+}
+
 int cli_open_ledger_as(
     const struct cli *c, struct ledger_options o, struct ledger **out, struct err *e)
 {
-	CLEANUP_FREE char *trust_file = NULL;
 	struct trust trust;
 	struct signer_source key = cli_signer_source(c);
 	int r = ledger_exists(c->ledger_dir, e);
@@ -120,15 +134,7 @@ int cli_open_ledger_as(
 	o.anchors = &c->config.anchors;
 	*out = NULL;
 	if (!r)
-		r = cli_trust_file(c, &trust_file, e);
-	if (r)
-		return r;
-	r = trust_load(trust_file, &trust, e);
-	if (r == ERR_NOT_FOUND)
-		return err_set(e, ERR_LEDGER,
-		    "ledger %s: trust file %s does not exist (layerseal key trust makes "
-		    "it)",
-		    c->ledger_dir, trust_file);
+		r = cli_load_trust(c, &trust, e);
 	if (!r)
 		r = ledger_open(&o, out, e);
 	if (!r && o.anchoring != LEDGER_ANCHORS_LEFT)

@@ -202,6 +202,32 @@ int note_verify(const char *note, size_t len, const struct public_key *keys,
 	return verify(note, len, keys, n_keys, text_len, &signer, e);
 }
 
+int note_signature(const char *note, size_t len, const struct public_key *key,
+    uint8_t out[static SIGNATURE_BYTES], struct err *e)
+{
+	size_t split = 0;
+	int r = find_text(note, len, &split, e);
+
+	for (size_t at = split + 1; !r && at < len;) {
+		const char *line = note + at, *lf = memchr(line, '\n', len - at);
+		struct signature s;
+
+		if (!lf)
+			return malformed(e, "does not end in a line feed");
+		r = parse_signature(line, (size_t)(lf - line), &s, e);
+		at += (size_t)(lf - line) + 1;
+		if (!r && s.is_ed25519 && find_key(&s, key, 1) &&
+		    key_verify(key, note, split, s.bytes, e) == 0) {
+			memcpy(out, s.bytes, SIGNATURE_BYTES);
+			return 0;
+		}
+	}
+	return r ? r
+		 : err_set(e, ERR_NOT_FOUND,
+		       "signed note: not signed by %s (%08" PRIx32 ")", key->name,
+		       key->id);
+}
+
 /* ---- checkpoints ---- */
 
 int checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *e)

@@ -31,6 +31,10 @@ MUSTUSE int note_sign(const char *text, const struct signer *const *signers, siz
 MUSTUSE int note_verify(const char *note, size_t len, const struct public_key *keys,
     size_t n_keys, size_t *text_len, struct err *e);
 
+/* The signature of one of the keys in a note that was verified; ERR_NOT_FOUND: it did not sign. */
+MUSTUSE int note_signature(const char *note, size_t len, const struct public_key *key,
+    uint8_t out[static SIGNATURE_BYTES], struct err *e);
+
 /* "origin LF size LF base64(root) LF", no extension lines. */
 MUSTUSE int checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *e);
 MUSTUSE int checkpoint_parse(

@@ -10,7 +10,7 @@ struct replay {
 	struct merkle tree;
 	uint64_t
 	    wanted; /* entries, of the head that was authenticated when the ledger was opened */
-	ledger_entry_fn *fn;
+	ledger_leaf_fn *fn;
 	void *ctx;
 };
 
@@ -31,14 +31,14 @@ static int take_head(void *ctx, uint64_t size, struct span note, struct err *e)
 static int take_entry(void *ctx, struct span bytes, struct err *e)
 {
 	struct replay *p = ctx;
-	uint64_t seq = p->tree.size;
-	struct digest leaf;
+	struct ledger_leaf leaf = {
+	    .seq = p->tree.size, .bytes = bytes.data, .len = bytes.len, .tree = &p->tree};
 
-	if (seq == p->wanted)
+	if (leaf.seq == p->wanted)
 		return 0;
-	merkle_leaf(bytes.data, bytes.len, &leaf);
-	merkle_append(&p->tree, &leaf);
-	return p->fn(p->ctx, seq, bytes.data, bytes.len, e);
+	merkle_leaf(bytes.data, bytes.len, &leaf.hash);
+	merkle_append(&p->tree, &leaf.hash);
+	return p->fn(p->ctx, &leaf, e);
 }
 
 /* The first `wanted` entries; *root is what they make. */
@@ -55,7 +55,7 @@ static int replay(struct replay *p, struct digest *root, struct err *e)
 	return r;
 }
 
-int ledger_replay(struct ledger *l, ledger_entry_fn *fn, void *ctx, struct err *e)
+int ledger_replay_leaves(struct ledger *l, ledger_leaf_fn *fn, void *ctx, struct err *e)
 {
 	struct replay p = {.l = l, .wanted = l->head.size, .fn = fn, .ctx = ctx};
 	struct digest root;
@@ -67,6 +67,25 @@ int ledger_replay(struct ledger *l, ledger_entry_fn *fn, void *ctx, struct err *
 		r = err_set(
 		    e, ERR_LEDGER, "ledger: the entries are not those that were signed");
 	return r;
+}
+
+struct entry_callback {
+	ledger_entry_fn *fn;
+	void *ctx;
+};
+
+static int call_entry(void *ctx, const struct ledger_leaf *leaf, struct err *e)
+{
+	const struct entry_callback *c = ctx;
+
+	return c->fn(c->ctx, leaf->seq, leaf->bytes, leaf->len, e);
+}
+
+int ledger_replay(struct ledger *l, ledger_entry_fn *fn, void *ctx, struct err *e)
+{
+	struct entry_callback c = {fn, ctx};
+
+	return ledger_replay_leaves(l, call_entry, &c, e);
 }
 
 struct heads {

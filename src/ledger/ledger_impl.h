@@ -41,6 +41,18 @@ void ledger_keep_record(struct ledger *l, struct record *r);
 /* The first record of an entry from `start` on. */
 size_t ledger_first_of_tail(const struct ledger *l);
 
+/* As ledger_replay(), for who needs the hashes too. */
+struct ledger_leaf {
+	uint64_t seq;
+	const char *bytes;
+	size_t len;
+	struct digest hash;
+	const struct merkle *tree; /* of the entries up to this one */
+};
+typedef int ledger_leaf_fn(void *ctx, const struct ledger_leaf *leaf, struct err *e);
+MUSTUSE int ledger_replay_leaves(
+    struct ledger *l, ledger_leaf_fn *fn, void *ctx, struct err *e);
+
 /* Signs the root of a tree as the next head. */
 MUSTUSE int ledger_sign_head(const struct merkle *tree,
     const struct signer *const *signers, size_t n, struct checkpoint *head,
