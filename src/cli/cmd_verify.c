@@ -224,7 +224,7 @@ static int verify(struct cli *c, const struct arguments *a, bool *reported, stru
 	int r = attestation_start(a, &attestation, e);
 
 	if (!r)
-		r = session_open(c, LEDGER_WRITE, &s, e);
+		r = session_open(c, LEDGER_MAY_WRITE, &s, e);
 	if (!r && a->attest)
 		r = attest_load_key(c, a->attest_key, &attestation.key, e);
 	if (r)

@@ -14,6 +14,7 @@
 
 #include "base/fs.h"
 #include "cli/cli.h"
+#include "crypto/keyfile.h"
 
 struct rotation {
 	const char *reason;
@@ -61,15 +62,36 @@ static int parse(int argc, char **argv, struct rotation *out, struct err *e)
 }
 
 /* The file that holds the key now, and the one where its successor waits. */
-static void find_files(const struct cli *c, struct rotation *ro)
+static int find_files(const struct cli *c, struct rotation *ro, struct err *e)
 {
 	struct signer_source source = cli_signer_source(c);
+	CLEANUP_FREE char *file = NULL;
+	int r;
 
 	if (ro->to || source.place != SIGNER_FILE)
-		return;
-	ro->file = source.name[0] == '/' ? xstrdup(source.name)
-					 : xasprintf("%s/%s", c->ledger_dir, source.name);
-	ro->new_file = xasprintf("%s.new", ro->file);
+		return 0;
+	file = source.name[0] == '/' ? xstrdup(source.name)
+				     : xasprintf("%s/%s", c->ledger_dir, source.name);
+	r = cli_absolute_path(file, &ro->file, e);
+	if (!r)
+		ro->new_file = xasprintf("%s.new", ro->file);
+	return r;
+}
+
+/* Unless the settings say otherwise the successor of a key under a passphrase has one, too. */
+static int keep_passphrase(
+    const char *file, struct passphrase_source *passphrase, struct err *e)
+{
+	CLEANUP_SECRET_BUF struct buf text;
+	int r;
+
+	secret_buf_init(&text, KEYFILE_MAX);
+	if (passphrase->kind != PASSPHRASE_IF_NEEDED)
+		return 0;
+	r = keyfile_read(AT_FDCWD, file, &text, e);
+	if (!r && keyfile_is_wrapped(&text))
+		passphrase->kind = PASSPHRASE_ASK;
+	return r;
 }
 
 /* The successor: waiting in FILE.new since an interrupted run, fresh there, or in another source. */
@@ -83,6 +105,7 @@ static int find_next(const struct cli *c, struct rotation *ro, struct err *e)
 	source.dirfd = AT_FDCWD;
 	if (ro->new_file) {
 		source.name = ro->new_file;
+		r = keep_passphrase(ro->file, &source.passphrase, e);
 	} else if (ro->to) {
 		source.place = ro->other.place;
 		source.name = ro->other.name;
@@ -91,7 +114,7 @@ static int find_next(const struct cli *c, struct rotation *ro, struct err *e)
 		    "a key that is not in a file: name the next one, or --to where it "
 		    "is");
 	}
-	if (ro->vkey) {
+	if (!r && ro->vkey) {
 		r = public_key_parse(ro->vkey, &choice, e);
 		request.choice = &choice;
 	}
@@ -168,7 +191,8 @@ static int rotate(const struct cli *c, struct rotation *ro, struct err *e)
 		r = cli_open_ledger(c, LEDGER_WRITE, false, &ro->ledger, e);
 	if (!r)
 		r = trust_load(ro->trust_file, &ro->trust, e);
-	find_files(c, ro);
+	if (!r)
+		r = find_files(c, ro, e);
 	if (!r)
 		r = find_next(c, ro, e);
 	if (!r)

@@ -200,6 +200,27 @@ with_descriptor() {
 }
 cli_test 'a descriptor unlocks the key of a ledger' with_descriptor
 
+# The first line unlocks the old key, the second is for the new one.
+rotates_wrapped() {
+	settings
+	echo "$PHRASE" | guard --passphrase-fd 0 --runroot "$R" --storage-driver overlay init >/dev/null
+	cd "$WORK/now"
+	printf '%s\n' "$PHRASE" 'staple battery horse' >"$K/phrases"
+	expect_exit 0 "$LAYERSEAL" --ledger ledger --trust "$L.trust" --root "$G" \
+		--passphrase-fd 0 key rotate <"$K/phrases"
+	expect_grep '^kdf argon2id' "$L/key"
+	echo "$PHRASE" | expect_exit 1 guard --passphrase-fd 0 seal --all
+	echo 'staple battery horse' | expect_exit 0 guard --passphrase-fd 0 seal --all
+	expect_exit 0 guard verify
+	at_terminal "staple battery horse\\n
+$PHRASE\\n
+$PHRASE\\n" "$LAYERSEAL --ledger $L --trust $L.trust --root $G key rotate"
+	expect_grep 'status 0' "$WORK/now/status"
+	expect_grep '^kdf argon2id' "$L/key"
+	echo "$PHRASE" | expect_exit 0 guard --passphrase-fd 0 seal --all
+}
+cli_test 'the successor of a key under a passphrase is under one' rotates_wrapped
+
 phrase_credential() {
 	settings 'passphrase = credential:phrase'
 	credential phrase "$PHRASE"
@@ -320,7 +341,27 @@ agent_stalls() {
 	expect_grep 'no answer in time' "$ERR"
 }
 
+# The old key stays in the agent, before the new one.
+agent_rotates() {
+	settings 'source = agent'
+	start_agent
+	# shellcheck disable=SC2119 # no --key
+	init_guarded >/dev/null
+	name=$(sed -n 's/^log \([^+]*\)+.*/\1/p' "$L.trust")
+	ssh-keygen -q -t ed25519 -N '' -f "$K/two"
+	ssh-add -q "$K/two"
+	guarded key show --agent --json --name "$name" >"$K/list"
+	expect_exit 2 guarded key rotate
+	expect_exit 0 guarded key rotate "$(jq -r '.keys[1].vkey' "$K/list")"
+	seals_and_verifies guarded
+	ssh-add -q -d "$K/two"
+	expect_exit 3 guarded seal --all
+	expect_grep 'may not sign any more' "$ERR"
+	expect_exit 0 guarded verify
+}
+
 cli_test 'an ssh-agent signs; without it verify works' agent_seals
+cli_test 'key rotate from one key of an agent to another' agent_rotates
 cli_test 'of several keys of an agent one is named' agent_choice
 cli_test 'an agent that never answers stops seal in time, and verify not at all' agent_stalls
 
