@@ -37,6 +37,7 @@ old_key_stolen() {
 	sealed_store
 	cp -a "$L" "$L.stolen"
 	cp "$L.trust" "$L.stolen.trust"
+	# shellcheck disable=SC2317 # called by expect_exit
 	thief() { "$LAYERSEAL" --ledger "$L.stolen" --trust "$L.stolen.trust" --root "$G" "$@"; }
 	expect_exit 0 guard key rotate
 	rm -rf "$L.ours" && cp -a "$L" "$L.ours"
