@@ -83,6 +83,9 @@ static int enter_store(struct ledger *l, const struct store_config *config,
 	en.init.runroot = xstrdup(config->runroot);
 	en.init.driver = xstrdup(store_driver_name(config->driver));
 	en.init.imagestore = writable(config->imagestore);
+	if (ledger_statprint_key(l))
+		sha256(ledger_statprint_key(l)->secret, XXH_KEY_BYTES,
+		    &en.init.statprint_key);
 	en.init.additional = xcalloc(config->n_additional, sizeof(char *));
 	en.init.n_additional = config->n_additional;
 	for (size_t i = 0; i < config->n_additional; i++)

@@ -41,7 +41,8 @@ enum entry_op {
 
 struct entry_init {
 	char *graphroot, *runroot, *driver;
-	char *imagestore; /* NULL: none */
+	char *imagestore;	     /* NULL: none */
+	struct digest statprint_key; /* SHA-256 of the secret; zeros: none */
 	char **additional;
 	size_t n_additional;
 };

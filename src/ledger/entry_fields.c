@@ -12,6 +12,7 @@ static const struct field init_fields[] = {
     {"runroot", KIND_TEXT, AT(init.runroot), 0},
     {"driver", KIND_TEXT, AT(init.driver), 0},
     {"imagestore", KIND_TEXT_OR_NONE, AT(init.imagestore), 0},
+    {"statprint-key", KIND_DIGEST_OR_NONE, AT(init.statprint_key), 0},
     {"additional", KIND_TEXTS, AT(init.additional), AT(init.n_additional)},
     {0},
 };

@@ -12,15 +12,16 @@
 #define ENTRY_NONE "-"
 
 enum kind {
-	KIND_ID,	    /* char[65]: 64 digits */
-	KIND_ID_OR_NONE,    /* char[65]: 64 digits, or "-" for "" */
-	KIND_DIGEST,	    /* struct digest: "sha256:" and 64 digits */
-	KIND_NUMBER,	    /* uint64_t: decimal */
-	KIND_TEXT,	    /* char *: a token, not empty */
-	KIND_TEXT_OR_NONE,  /* char *: a token, or "-" for NULL */
-	KIND_PRINT,	    /* uint8_t[16]: 32 digits */
-	KIND_PRINT_OR_NONE, /* the same, "-" if the bool at `extra` is false */
-	KIND_OBJECT,	    /* bool: "image" or "layer" */
+	KIND_ID,	     /* char[65]: 64 digits */
+	KIND_ID_OR_NONE,     /* char[65]: 64 digits, or "-" for "" */
+	KIND_DIGEST,	     /* struct digest: "sha256:" and 64 digits */
+	KIND_DIGEST_OR_NONE, /* struct digest: the same, or "-" for zeros */
+	KIND_NUMBER,	     /* uint64_t: decimal */
+	KIND_TEXT,	     /* char *: a token, not empty */
+	KIND_TEXT_OR_NONE,   /* char *: a token, or "-" for NULL */
+	KIND_PRINT,	     /* uint8_t[16]: 32 digits */
+	KIND_PRINT_OR_NONE,  /* the same, "-" if the bool at `extra` is false */
+	KIND_OBJECT,	     /* bool: "image" or "layer" */
 	KIND_TEXTS, /* char **, count at `extra`: any number of lines, one token each */
 	KIND_FILES, /* struct entry_file *, count at `extra`: any number of "NAME SIZE DIGEST" */
 };

@@ -49,6 +49,9 @@ static int put_value(
 		return buf_adds(out, *(const char *)at ? at : ENTRY_NONE, e);
 	case KIND_DIGEST:
 		return put_digest(out, at, e);
+	case KIND_DIGEST_OR_NONE:
+		return digest_is_zero(at) ? buf_adds(out, ENTRY_NONE, e)
+					  : put_digest(out, at, e);
 	case KIND_NUMBER:
 		return buf_addf(out, e, "%" PRIu64, *(const uint64_t *)at);
 	case KIND_TEXT:

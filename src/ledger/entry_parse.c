@@ -139,6 +139,9 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 		return parse_id(value, f->kind == KIND_ID_OR_NONE, at);
 	case KIND_DIGEST:
 		return digest_parse_text(value, at);
+	case KIND_DIGEST_OR_NONE:
+		return strcmp(value, ENTRY_NONE) == 0 ||
+		       (digest_parse_text(value, at) && !digest_is_zero(at));
 	case KIND_NUMBER:
 		return parse_number(value, at);
 	case KIND_TEXT:

@@ -98,6 +98,25 @@ static int load_key(struct ledger *l, const struct signer_source *key, struct er
 	return 0;
 }
 
+/*
+ * A secret that somebody else chose is one that he knows, and what is known can be made to collide.
+ */
+static int load_print_key(struct ledger *l, struct err *e)
+{
+	struct digest digest;
+	int r = ledger_dir_statprint_key(l->dirfd, &l->print_key, &l->has_print_key, e);
+
+	if (r || !l->has_print_key)
+		return r;
+	sha256(l->print_key.secret, XXH_KEY_BYTES, &digest);
+	return state_statprint_key_is(l->state, &digest)
+		   ? 0
+		   : err_set(e, ERR_LEDGER,
+			 LEDGER_FILE_STATPRINT
+			 ": not the secret that the ledger names "
+			 "(without the file, every layer is measured)");
+}
+
 /* The keeper is forked before there is a secret in memory. */
 static int open_parts(struct ledger *l, const struct ledger_options *o, struct err *e)
 {
@@ -114,8 +133,7 @@ static int open_parts(struct ledger *l, const struct ledger_options *o, struct e
 	if (!r && writes && o->key)
 		r = load_key(l, o->key, e);
 	if (!r)
-		r = ledger_dir_statprint_key(
-		    l->dirfd, &l->print_key, &l->has_print_key, e);
+		r = load_print_key(l, e);
 	if (!r)
 		r = ledger_anchors_settle(l, o->anchoring, e);
 	if (r == ERR_MALFORMED)
@@ -216,8 +234,7 @@ static int create(const struct ledger_creation *c, struct ledger **out, struct e
 	if (!r)
 		r = ledger_load(l, true, e);
 	if (!r)
-		r = ledger_dir_statprint_key(
-		    l->dirfd, &l->print_key, &l->has_print_key, e);
+		r = load_print_key(l, e);
 	if (!r)
 		r = ledger_anchors_settle(l, LEDGER_ANCHORS_BEGUN, e);
 	if (!r) {

@@ -51,6 +51,8 @@ MUSTUSE int state_each_layer(const struct state *s, const struct store_id *store
 MUSTUSE int state_each_image(const struct state *s, const struct store_id *store,
     ledger_image_fn *fn, void *ctx, struct err *e);
 
+/* False if a store was entered with another statprint secret than the one with this SHA-256. */
+bool state_statprint_key_is(const struct state *s, const struct digest *sha256);
 /* False if the log itself says that this key signs no ledger of this size. */
 bool state_key_may_sign(
     const struct state *s, const struct public_key *key, uint64_t size);

@@ -98,6 +98,17 @@ int state_snapshot(const struct state *s, struct buf *out, size_t *objects, stru
 
 /* ---- what it says ---- */
 
+bool state_statprint_key_is(const struct state *s, const struct digest *sha256)
+{
+	for (size_t i = 0; i < s->n_stores; i++) {
+		const struct digest *said = &s->stores[i]->entry->init.statprint_key;
+
+		if (!digest_is_zero(said) && !digest_equal(said, sha256))
+			return false;
+	}
+	return true;
+}
+
 bool state_key_may_sign(
     const struct state *s, const struct public_key *key, uint64_t size)
 {

@@ -387,7 +387,7 @@ static void sign_entries(const char *const *entries, size_t n)
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 #define INIT                                                                             \
 	"layerseal/v1 entry\nop init\ntime 1\nstore " STORE                              \
-	"\ngraphroot /g\nrunroot /r\ndriver overlay\nimagestore -\n"
+	"\ngraphroot /g\nrunroot /r\ndriver overlay\nimagestore -\nstatprint-key -\n"
 #define RETIRE                                                                           \
 	"layerseal/v1 entry\nop retire\ntime 1\nstore " STORE                            \
 	"\nobject layer\nid " ZEROS "\nreason -\n"
@@ -647,6 +647,31 @@ static void only_its_user_may_use_it(void **state)
 	refuses_to_open(ERR_LEDGER, "data.mdb");
 }
 
+/* Who could make us take a secret that he knows could look for trees whose statprints collide. */
+static void the_statprint_secret_is_ours(void **state)
+{
+	struct entry en = init_at("/g");
+	uint8_t other[XXH_KEY_BYTES] = {1};
+	struct ledger *l;
+
+	(void)state;
+	remove_ledger();
+	must_create();
+	l = must_open(LEDGER_WRITE);
+	sha256(ledger_statprint_key(l)->secret, XXH_KEY_BYTES, &en.init.statprint_key);
+	must_append(l, en);
+	ledger_close(l);
+	l = must_open(LEDGER_READ);
+	assert_non_null(ledger_statprint_key(l));
+	ledger_close(l);
+	write_file(path_of("statprint.key"), (char *)other, sizeof(other));
+	refuses_to_open(ERR_LEDGER, "statprint.key");
+	assert_int_equal(unlink(path_of("statprint.key")), 0);
+	l = must_open(LEDGER_READ);
+	assert_null(ledger_statprint_key(l));
+	ledger_close(l);
+}
+
 static void trusted_keys_are_what_the_file_says(void **state)
 {
 	char *mine, text[1024];
@@ -837,6 +862,7 @@ int main(void)
 	    cmocka_unit_test(other_versions_are_refused),
 	    cmocka_unit_test(databases_with_duplicates_are_refused),
 	    cmocka_unit_test(only_its_user_may_use_it),
+	    cmocka_unit_test(the_statprint_secret_is_ours),
 	    cmocka_unit_test(trusted_keys_are_what_the_file_says),
 	    cmocka_unit_test(secrets_may_be_elsewhere),
 	    cmocka_unit_test(no_space_changes_nothing),
