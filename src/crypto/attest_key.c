@@ -8,6 +8,7 @@
 #include <gcrypt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/hex.h"
@@ -273,16 +274,14 @@ int attest_key_generate(enum attest_type type, struct attest_key **out, struct e
 	if (r)
 		return r;
 	k = key_new(type);
-	/* One number in 2^32 is too large for P-256. */
+	/*
+	 * From the kernel: libgcrypt's generator leaves parts of what it made in ordinary memory. One
+	 * number in 2^32 is too large for P-256.
+	 */
 	do {
-		void *secret =
-		    gcry_random_bytes_secure(SECRET_BYTES, GCRY_VERY_STRONG_RANDOM);
-
-		memcpy(k->secret, secret, SECRET_BYTES);
-		gcry_free(secret); /* secure memory is wiped when freed */
+		if (getentropy(k->secret, SECRET_BYTES))
+			return err_sys(e, "getentropy");
 	} while (type == ATTEST_P256 && !p256_scalar_is_valid(k->secret));
-	/* So strong a random number makes a collector of jitter that lives on in secure memory. */
-	gcry_control(GCRYCTL_CLOSE_RANDOM_DEVICE);
 	r = derive(k, e);
 	if (!r)
 		*out = take_ptr(k);
@@ -419,7 +418,7 @@ static int sign_p256(const struct attest_key *k, const void *msg, size_t len,
 	int r;
 
 	sha256(msg, len, &hash);
-	r = p256_sign(k->secret, k->public.point, &hash, rs, e);
+	r = p256_sign(k->secret, &hash, rs, e);
 	if (!r)
 		out->len = p256_to_der(rs, out->bytes);
 	return r;

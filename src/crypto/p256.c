@@ -9,7 +9,6 @@
 #define ORDER "00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
 #define CURVE_B "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
 
-#define UNCOMPRESSED 0x04
 #define DER_SEQUENCE 0x30
 #define DER_INTEGER 0x02
 
@@ -59,7 +58,7 @@ int p256_vet(const uint8_t point[static P256_POINT_BYTES], struct err *e)
 	CLEANUP_NUMBER gcry_mpi_t y = number(point + 1 + P256_BYTES);
 	CLEANUP_NUMBER gcry_mpi_t term = gcry_mpi_new(0);
 
-	if (point[0] != UNCOMPRESSED)
+	if (point[0] != P256_UNCOMPRESSED)
 		return err_set(e, ERR_MALFORMED, "public key: not an uncompressed point");
 	if (gcry_mpi_cmp(x, p) >= 0 || gcry_mpi_cmp(y, p) >= 0)
 		return err_set(e, ERR_MALFORMED,
@@ -72,67 +71,6 @@ int p256_vet(const uint8_t point[static P256_POINT_BYTES], struct err *e)
 	return gcry_mpi_cmp(y, right) == 0
 		   ? 0
 		   : err_set(e, ERR_MALFORMED, "public key: not a point of the curve");
-}
-
-int p256_derive(const uint8_t secret[static P256_BYTES],
-    uint8_t point[static P256_POINT_BYTES], struct err *e)
-{
-	gcry_sexp_t params = NULL;
-	gcry_ctx_t ctx = NULL;
-	gcry_mpi_t q = NULL;
-	size_t len = 0;
-
-	if (gcry_sexp_build(&params, NULL,
-		"(private-key (ecc (curve \"NIST P-256\") (d %b)))", P256_BYTES,
-		secret) == 0 &&
-	    gcry_mpi_ec_new(&ctx, params, NULL) == 0)
-		q = gcry_mpi_ec_get_mpi("q", ctx, 1);
-	if (q && gcry_mpi_print(GCRYMPI_FMT_USG, point, P256_POINT_BYTES, &len, q))
-		len = 0;
-	gcry_mpi_release(q);
-	gcry_ctx_release(ctx);
-	gcry_sexp_release(params);
-	return len == P256_POINT_BYTES
-		   ? 0
-		   : err_set(e, ERR_INTERNAL, "libgcrypt cannot derive a public key");
-}
-
-/* One half of a signature, padded to its width. */
-static bool get_half(gcry_sexp_t sig, const char *name, uint8_t out[static P256_BYTES])
-{
-	gcry_sexp_t token = gcry_sexp_find_token(sig, name, 0);
-	gcry_mpi_t n = token ? gcry_sexp_nth_mpi(token, 1, GCRYMPI_FMT_USG) : NULL;
-	uint8_t bytes[P256_BYTES];
-	size_t len = 0;
-	bool ok =
-	    n && gcry_mpi_print(GCRYMPI_FMT_USG, bytes, sizeof(bytes), &len, n) == 0;
-
-	if (ok) {
-		memset(out, 0, P256_BYTES - len);
-		memcpy(out + P256_BYTES - len, bytes, len);
-	}
-	gcry_mpi_release(n);
-	gcry_sexp_release(token);
-	return ok;
-}
-
-int p256_sign(const uint8_t secret[static P256_BYTES],
-    const uint8_t point[static P256_POINT_BYTES], const struct digest *hash,
-    uint8_t rs[static 2 * P256_BYTES], struct err *e)
-{
-	gcry_sexp_t key = NULL, data = NULL, out = NULL;
-	bool ok = gcry_sexp_build(&key, NULL,
-		      "(private-key (ecc (curve \"NIST P-256\") (q %b) (d %b)))",
-		      P256_POINT_BYTES, point, P256_BYTES, secret) == 0 &&
-		  gcry_sexp_build(&data, NULL, "(data (flags rfc6979) (hash sha256 %b))",
-		      DIGEST_BYTES, hash->bytes) == 0 &&
-		  gcry_pk_sign(&out, data, key) == 0 && get_half(out, "r", rs) &&
-		  get_half(out, "s", rs + P256_BYTES);
-
-	gcry_sexp_release(out);
-	gcry_sexp_release(data);
-	gcry_sexp_release(key);
-	return ok ? 0 : err_set(e, ERR_INTERNAL, "libgcrypt cannot sign");
 }
 
 int p256_verify(const uint8_t point[static P256_POINT_BYTES], const struct digest *hash,

@@ -11,18 +11,18 @@
 #define P256_BYTES 32
 #define P256_POINT_BYTES 65
 #define P256_DER_MAX 72
+#define P256_UNCOMPRESSED 0x04
 
 /* ERR_MALFORMED for what is not an uncompressed point of the curve. */
 MUSTUSE int p256_vet(const uint8_t point[static P256_POINT_BYTES], struct err *e);
 /* True for 0 < n < the order of the group: secret keys, and halves of signatures. */
 bool p256_scalar_is_valid(const uint8_t n[static P256_BYTES]);
-/* The point of a valid secret, which should lie in secure memory. */
+/* The point of a valid secret. Secrets should lie in secure memory: nothing is then left elsewhere. */
 MUSTUSE int p256_derive(const uint8_t secret[static P256_BYTES],
     uint8_t point[static P256_POINT_BYTES], struct err *e);
 
 /* r and s, with the deterministic nonce of RFC 6979. */
-MUSTUSE int p256_sign(const uint8_t secret[static P256_BYTES],
-    const uint8_t point[static P256_POINT_BYTES], const struct digest *hash,
+MUSTUSE int p256_sign(const uint8_t secret[static P256_BYTES], const struct digest *hash,
     uint8_t rs[static 2 * P256_BYTES], struct err *e);
 /* Both (r, s) and (r, -s) are valid signatures: nothing may be known by its signature. */
 MUSTUSE int p256_verify(const uint8_t point[static P256_POINT_BYTES],

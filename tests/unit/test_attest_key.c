@@ -13,7 +13,10 @@
 #include "base/fs.h"
 #include "base/hex.h"
 #include "crypto/attest_key.h"
+#include "crypto/keyfile.h"
 #include "crypto/p256.h"
+#include "crypto/secmem.h"
+#include "memory.h"
 #include "scratch.h"
 
 /* `openssl genpkey`, `openssl pkey -pubout`, `ssh-keygen -l`. */
@@ -104,7 +107,7 @@ static void test_rfc6979(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
 		sha256(vectors[i].message, strlen(vectors[i].message), &hash);
 		unhex(want, sizeof(want), vectors[i].rs);
-		assert_int_equal(p256_sign(secret, point, &hash, rs, &e), 0);
+		assert_int_equal(p256_sign(secret, &hash, rs, &e), 0);
 		assert_memory_equal(rs, want, sizeof(want));
 		assert_int_equal(p256_verify(point, &hash, rs, &e), 0);
 	}
@@ -503,6 +506,82 @@ static void test_file_of_others(void **state)
 	assert_int_equal(attest_key_load(fd, "fifo.pem", &k, &e), ERR_MALFORMED);
 }
 
+/* ---- where secrets are, and are not ---- */
+
+enum { SECRET, MIDDLE, REVERSED, SPELLING, NEEDLES };
+
+/* The secret is the 32 bytes before the last `behind` of the DER. */
+static void make_needles(const char *file, size_t behind, struct needle needles[NEEDLES])
+{
+	CLEANUP_FD int fd = open_scratch();
+	CLEANUP_SECRET_BUF struct buf text, der;
+	uint8_t *secret;
+	char *at;
+	struct err e;
+
+	secret_buf_init(&text, KEYFILE_MAX);
+	secret_buf_init(&der, KEYFILE_MAX);
+	assert_int_equal(keyfile_read(fd, file, &text, &e), 0);
+	for (at = strchr(text.data, '\n') + 1; *at != '-'; at += strcspn(at, "\n") + 1)
+		assert_int_equal(base64_decode(&der, at, strcspn(at, "\n"), &e), 0);
+	secret = (uint8_t *)der.data + der.len - behind - 32;
+	needles[SECRET] = needle_of(secret, 32);
+	/* Of what is freed the allocator overwrites the beginning. */
+	needles[MIDDLE] = needle_of(secret + 8, 16);
+	for (size_t i = 0; i < 16; i++) {
+		uint8_t byte = secret[i];
+
+		secret[i] = secret[31 - i];
+		secret[31 - i] = byte;
+	}
+	needles[REVERSED] = needle_of(secret, 32);
+	at = strchr(text.data, '\n') + 1;
+	needles[SPELLING] = needle_of(at + 44, 20);
+}
+
+static void nothing_is_left(const struct needle needles[NEEDLES])
+{
+	for (size_t i = 0; i < NEEDLES; i++) {
+		struct found f = look_for(&needles[i]);
+
+		if (f.locked || f.elsewhere)
+			fail_msg("needle %zu: %zu in locked memory, %zu elsewhere", i,
+			    f.locked, f.elsewhere);
+	}
+}
+
+static void check_memory(enum attest_type type, const char *file, size_t behind)
+{
+	CLEANUP_FD int fd = open_scratch();
+	struct attest_signature sig;
+	struct needle needles[NEEDLES];
+	struct attest_key *k;
+	struct found f;
+	struct err e;
+
+	assert_int_equal(attest_key_generate(type, &k, &e), 0);
+	assert_int_equal(attest_key_save(k, fd, file, &e), 0);
+	attest_key_free(k);
+	make_needles(file, behind, needles);
+	nothing_is_left(needles);
+	assert_int_equal(attest_key_load(fd, file, &k, &e), 0);
+	assert_int_equal(attest_sign(k, "abc", 3, &sig, &e), 0);
+	for (size_t i = SECRET; i <= MIDDLE; i++) {
+		f = look_for(&needles[i]);
+		assert_int_equal(f.locked + f.elsewhere, 1);
+		assert_true(!TELLS_LOCKED || f.locked == 1);
+	}
+	attest_key_free(k);
+	nothing_is_left(needles);
+}
+
+static void test_memory(void **state)
+{
+	(void)state;
+	check_memory(ATTEST_ED25519, "memory-ed25519.pem", 0);
+	check_memory(ATTEST_P256, "memory-p256.pem", 70);
+}
+
 /* No message says anything of what a key file holds. */
 static void test_no_secret_in_errors(void **state)
 {
@@ -534,8 +613,11 @@ int main(void)
 	    cmocka_unit_test(test_bad_public_keys),
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_file_of_others),
+	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_no_secret_in_errors),
 	};
 
-	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+	return memory_open()
+		   ? cmocka_run_group_tests(tests, scratch_setup, scratch_teardown)
+		   : 1;
 }

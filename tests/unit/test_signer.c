@@ -24,6 +24,7 @@
 #include "crypto/keyfile.h"
 #include "crypto/signer.h"
 #include "crypto/wrap.h"
+#include "memory.h"
 
 #define NAME "build01.ci.example/cache-ledger"
 #define SECRET                                                                           \
@@ -43,8 +44,6 @@
 
 static char dir[64];
 static int dirfd_;
-/* /proc/self/mem and /proc/self/pagemap, opened before the process forbids it */
-static int memory, pagemap;
 
 static void put(const char *name, const char *text, mode_t mode)
 {
@@ -318,111 +317,6 @@ static void test_create_wrapped(void **state)
 
 /* ---- where secrets are, and are not ---- */
 
-/* What must not be found is kept here with every bit turned over. */
-struct needle {
-	uint8_t inverse[64];
-	size_t len;
-};
-
-static struct needle needle_of(const void *data, size_t len)
-{
-	struct needle n = {.len = len};
-
-	for (size_t i = 0; i < len; i++)
-		n.inverse[i] = (uint8_t) ~((const uint8_t *)data)[i];
-	return n;
-}
-
-static size_t count_in(const uint8_t *data, size_t len, const struct needle *n)
-{
-	const uint8_t *end = data + len, *at = data;
-	size_t found = 0;
-
-	while ((at = memchr(at, n->inverse[0] ^ 0xff, (size_t)(end - at)))) {
-		size_t i = 0;
-
-		while (i < n->len && at + i < end && (at[i] ^ n->inverse[i]) == 0xff)
-			i++;
-		found += i == n->len;
-		at++;
-	}
-	return found;
-}
-
-struct found {
-	size_t locked, elsewhere;
-};
-
-/* AddressSanitizer makes mlock() do nothing, so there is no telling. */
-#if defined(__SANITIZE_ADDRESS__)
-#define TELLS_LOCKED false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TELLS_LOCKED false
-#endif
-#endif
-#ifndef TELLS_LOCKED
-#define TELLS_LOCKED true
-#endif
-
-#define PAGE 4096
-
-static bool is_resident(unsigned long at)
-{
-	uint64_t entry = 0;
-
-	return pread(pagemap, &entry, sizeof(entry), (off_t)(at / PAGE * 8)) == 8 &&
-	       entry >> 62;
-}
-
-/* Through the kernel, so that a sanitizer does not mind. */
-static size_t count_between(
-    unsigned long begin, unsigned long end, const struct needle *n)
-{
-	static _Alignas(PAGE) uint8_t page[PAGE];
-	size_t hits = 0;
-
-	for (unsigned long at = begin; at < end; at += PAGE) {
-		if (at == (unsigned long)page || !is_resident(at) ||
-		    pread(memory, page, PAGE, (off_t)at) != PAGE)
-			continue;
-		hits += count_in(page, PAGE, n);
-		memset(page, 0, PAGE);
-	}
-	return hits;
-}
-
-/*
- * Looks through all writable memory but the one page that is read into, and but the giant reservations
- * of a sanitizer. A needle that lies across two pages is not seen.
- */
-static struct found look_for(const struct needle *n)
-{
-	FILE *maps = fopen("/proc/self/smaps", "re");
-	struct found found = {0};
-	char line[1024], mode[8];
-	size_t hits = 0;
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof(line), maps)) {
-		unsigned long begin, end;
-
-		if (sscanf(line, "%lx-%lx %7s", &begin, &end, mode) == 3) {
-			hits = mode[1] == 'w' && end - begin <= 64UL << 20
-				   ? count_between(begin, end, n)
-				   : 0;
-		} else if (strncmp(line, "VmFlags:", 8) == 0) {
-			if (strstr(line, " lo"))
-				found.locked += hits;
-			else
-				found.elsewhere += hits;
-			hits = 0;
-		}
-	}
-	fclose(maps);
-	return found;
-}
-
 /* The scan itself must be able to find something. */
 static void test_scan_finds(void **state)
 {
@@ -634,11 +528,8 @@ static int setup(void **state)
 	struct err e;
 
 	(void)state;
-	memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	snprintf(dir, sizeof(dir), "/tmp/layerseal-signer-XXXXXX");
-	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (memory < 0 || pagemap < 0 || !mkdtemp(dir) ||
-	    setenv("CREDENTIALS_DIRECTORY", dir, 1))
+	if (!memory_open() || !mkdtemp(dir) || setenv("CREDENTIALS_DIRECTORY", dir, 1))
 		return -1;
 	dirfd_ = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return dirfd_ < 0 ? -1 : crypto_init(&e);
@@ -647,8 +538,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	close(memory);
-	close(pagemap);
+	memory_close();
 	close(dirfd_);
 	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
