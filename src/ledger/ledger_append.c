@@ -151,10 +151,10 @@ int ledger_append_signed(struct ledger *l, const struct entry *entries, size_t n
 	if (r || n == 0)
 		return r;
 	a.records = xcalloc(n + ANCHORS_MAX, sizeof(struct record *));
+	/* Before the others: a key that is retired signs no further than that entry. */
+	r = add_anchors(l, &a, e);
 	for (size_t i = 0; !r && i < n; i++)
 		r = add_entry(&a, &entries[i], e);
-	if (!r)
-		r = add_anchors(l, &a, e);
 	return r ? r : finish(l, &a, other, e);
 }
 
