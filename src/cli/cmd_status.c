@@ -43,45 +43,68 @@ static int count(const struct session *s, struct counts *out, struct err *e)
 	return r ? r : ledger_each_image(s->ledger, &s->store_id, count_image, out, e);
 }
 
-static int print_text(
-    const struct cli *c, const struct session *s, const struct counts *n, struct err *e)
+static int print_key(const struct ledger *l, struct err *e)
 {
-	const struct checkpoint *head = ledger_head(s->ledger);
-	CLEANUP_FREE char *dir = esc_str(c->ledger_dir);
-	CLEANUP_FREE char *graphroot = esc_str(s->config.graphroot);
 	CLEANUP_BUF struct buf vkey;
-	char root[DIGEST_TEXT_LEN + 1], id[2 * STORE_ID_BYTES + 1], when[REPORT_TIME_MAX];
-	char sandbox[CONFINE_TEXT_MAX];
 	int r;
 
 	buf_init(&vkey, 1024);
-	r = public_key_format(ledger_public_key(s->ledger), &vkey, e);
+	r = public_key_format(ledger_public_key(l), &vkey, e);
 	if (r)
 		return r;
-	digest_text(&head->root, root);
-	hex_encode(id, s->store_id.bytes, STORE_ID_BYTES);
-	report_time(ledger_time(s->ledger), when);
-	confine_text(ledger_confinement(s->ledger), sandbox);
-	printf("ledger      %s\n", dir);
-	printf("  size      %" PRIu64 " entries, the last of %s\n", head->size, when);
-	printf("  root      %s\n", root);
 	printf("  key       %s\n", vkey.data);
-	if (!ledger_writable(s->ledger)) {
-		CLEANUP_FREE char *why = esc_str(ledger_not_writable(s->ledger));
+	if (!ledger_writable(l)) {
+		CLEANUP_FREE char *why = esc_str(ledger_not_writable(l));
 
 		printf("            (verify only: %s)\n", why);
 	}
-	printf(
-	    "  statprint %s\n", ledger_statprint_key(s->ledger)
-				    ? "secret present"
+	return 0;
+}
+
+static int print_ledger(const struct cli *c, const struct ledger *l, struct err *e)
+{
+	const struct checkpoint *head = ledger_head(l);
+	CLEANUP_FREE char *dir = esc_str(c->ledger_dir), *trust = NULL, *file = NULL;
+	char root[DIGEST_TEXT_LEN + 1], when[REPORT_TIME_MAX], sandbox[CONFINE_TEXT_MAX];
+	int r = cli_trust_file(c, &file, e);
+
+	if (r)
+		return r;
+	trust = esc_str(file);
+	digest_text(&head->root, root);
+	report_time(ledger_time(l), when);
+	confine_text(ledger_confinement(l), sandbox);
+	printf("ledger      %s\n", dir);
+	printf("  size      %" PRIu64 " entries, the last of %s\n", head->size, when);
+	printf("  root      %s\n", root);
+	r = print_key(l, e);
+	printf("  trust     %s\n", trust);
+	printf("  statprint %s\n",
+	    ledger_statprint_key(l) ? "secret present"
 				    : "secret missing: every layer is measured in full");
 	printf("  sandbox   %s\n", sandbox);
-	anchors_print_lines(ledger_anchors(s->ledger), "  ");
+	anchors_print_lines(ledger_anchors(l), "  ");
+	if (!ledger_anchors(l))
+		printf("  anchor    none: an older ledger put back would not be noticed\n");
+	return r;
+}
+
+static int print_text(
+    const struct cli *c, const struct session *s, const struct counts *n, struct err *e)
+{
+	CLEANUP_FREE char *graphroot = esc_str(s->config.graphroot);
+	char id[2 * STORE_ID_BYTES + 1];
+	int r = print_ledger(c, s->ledger, e);
+
+	if (r)
+		return r;
+	hex_encode(id, s->store_id.bytes, STORE_ID_BYTES);
 	printf("store       %s (%s)\n", graphroot, store_driver_name(s->config.driver));
 	printf("  id        %s\n", id);
-	printf("  layers    %zu sealed (%zu with a statprint), %zu retired\n", n->layers,
-	    n->with_print, n->retired_layers);
-	printf("  images    %zu sealed, %zu retired\n", n->images, n->retired_images);
+	printf("  layers    %zu sealed (%zu with a statprint), %zu retired lately\n",
+	    n->layers, n->with_print, n->retired_layers);
+	printf(
+	    "  images    %zu sealed, %zu retired lately\n", n->images, n->retired_images);
 	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
 }
 
@@ -99,13 +122,15 @@ static int print_json(
     const struct cli *c, const struct session *s, const struct counts *n, struct err *e)
 {
 	CLEANUP_JSONOUT struct jsonout j;
+	CLEANUP_FREE char *trust = NULL;
 	CLEANUP_BUF struct buf vkey;
 	char root[DIGEST_TEXT_LEN + 1], id[2 * STORE_ID_BYTES + 1];
-	int r;
+	int r = cli_trust_file(c, &trust, e);
 
 	jsonout_init(&j);
 	buf_init(&vkey, 1024);
-	r = public_key_format(ledger_public_key(s->ledger), &vkey, e);
+	if (!r)
+		r = public_key_format(ledger_public_key(s->ledger), &vkey, e);
 	if (r)
 		return r;
 	digest_text(&ledger_head(s->ledger)->root, root);
@@ -116,6 +141,7 @@ static int print_json(
 	jsonout_u64(&j, "ledger_size", ledger_head(s->ledger)->size);
 	jsonout_str(&j, "ledger_root", root);
 	jsonout_str(&j, "key", vkey.data);
+	jsonout_str(&j, "trust", trust);
 	jsonout_bool(&j, "writable", ledger_writable(s->ledger));
 	jsonout_bool(&j, "statprint_secret", ledger_statprint_key(s->ledger) != NULL);
 	add_sandbox(&j, ledger_confinement(s->ledger));

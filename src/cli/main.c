@@ -75,8 +75,8 @@ static const char options_help[] =
 static void print_commands(FILE *to, const char *indent, const struct command *list)
 {
 	for (const struct command *c = list; c->name; c++) {
-		fprintf(
-		    to, "%s%-*s %s\n", indent, c->below ? 9 : 11, c->name, c->summary);
+		fprintf(to, "%s%-*s %s\n", indent, 13 - (int)strlen(indent), c->name,
+		    c->summary);
 		if (c->below)
 			print_commands(to, "    ", c->below);
 	}
