@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "anchor_view.h"
+#include "ledger/ledger_impl.h"
 
 #ifdef HAVE_TPM
 
@@ -483,6 +484,74 @@ static void test_racing(void **state)
 	assert_int_equal(tpm_value(), before + 1);
 }
 
+/* ---- a whole ledger ---- */
+
+static struct ledger *open_counted(void)
+{
+	struct trust trust;
+	struct ledger_options o = {.dir = dir,
+	    .mode = LEDGER_WRITE,
+	    .trust = &trust,
+	    .key = &key_source,
+	    .anchors = &settings};
+	struct ledger *l;
+	struct err e;
+
+	if (trust_load(trust_file(), &trust, &e) || ledger_open(&o, &l, &e))
+		fail_msg("%s", e.msg);
+	return l;
+}
+
+static uint64_t counter_of(const struct ledger *l)
+{
+	struct anchor_report report;
+	uint64_t told;
+
+	anchors_report(ledger_anchors(l), 0, &report);
+	assert_true(ledger_anchor_counter(l, report.name, &told));
+	return told;
+}
+
+/* The count of the batch of a state entry comes after it, and readers that begin there know it. */
+static void test_ledger_with_a_snapshot(void **state)
+{
+	struct ledger_creation c = {.dir = dir,
+	    .trust_file = trust_file(),
+	    .key = &key_source,
+	    .request = {.name = ORIGIN},
+	    .anchors = &settings};
+	struct entry batch[600];
+	struct ledger *l;
+	uint64_t first;
+	struct err e;
+
+	(void)state;
+	remove_ledger();
+	if (ledger_create(&c, &l, &e))
+		fail_msg("%s", e.msg);
+	must_append(l, init_at("/g"));
+	first = counter_of(l);
+	assert_int_equal(tpm_value(), first);
+	for (unsigned i = 0; i < ARRAY_LEN(batch); i++)
+		batch[i] = layer_of(i);
+	for (unsigned round = 0; round < 3; round++)
+		assert_int_equal(ledger_append(l, batch, ARRAY_LEN(batch), &e), 0);
+	for (unsigned i = 0; i < ARRAY_LEN(batch); i++)
+		entry_release(&batch[i]);
+	assert_int_equal(counter_of(l), first + 3);
+	assert_int_equal(ledger_maintain(l, &e), 0);
+	assert_int_equal(counter_of(l), first + 4);
+	ledger_close(l);
+	l = open_counted();
+	assert_true(l->start > 1800);
+	assert_int_equal(counter_of(l), first + 4);
+	must_append(l, layer_of(700));
+	ledger_close(l);
+	assert_int_equal(tpm_value(), first + 5);
+	ledger_close(open_counted());
+	remove_ledger();
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -503,6 +572,7 @@ int main(void)
 	    WITH(test_unreachable),
 	    WITH(test_goes_away_meanwhile),
 	    WITH(test_racing),
+	    WITH(test_ledger_with_a_snapshot),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
