@@ -11,10 +11,16 @@
 
 #define CHUNK_BYTES 131072 /* more than a line */
 
+static void drop(struct anchor_line *line)
+{
+	free(line->text);
+	free(line->head);
+}
+
 void anchor_lines_release(struct anchor_lines *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		free(l->best[i].text);
+		drop(&l->best[i]);
 	*l = (struct anchor_lines){0};
 }
 
@@ -63,7 +69,7 @@ static void consider(struct anchor_lines *l, const struct anchor_line *line)
 	if (at == ANCHOR_CANDIDATES)
 		return;
 	if (l->n == ANCHOR_CANDIDATES)
-		free(l->best[--l->n].text);
+		drop(&l->best[--l->n]);
 	memmove(&l->best[at + 1], &l->best[at], (l->n - at) * sizeof(*line));
 	l->best[at] = *line;
 	l->n++;
@@ -170,13 +176,17 @@ static bool is_valid(
 static void authenticate(struct anchor_line *line, const struct anchor_view *view)
 {
 	CLEANUP_BUF struct buf note;
+	struct checkpoint head;
 	struct err e;
 
 	buf_init(&note, NOTE_MAX_BYTES);
 	line->worth = LINE_WORTHLESS;
 	if (base64_decode(&note, line->text, line->len, &e) == 0 &&
-	    is_valid(&note, view, &line->head))
+	    is_valid(&note, view, &head)) {
 		line->worth = LINE_VALID;
+		line->head = xmalloc(sizeof(head));
+		*line->head = head;
+	}
 }
 
 /* The name of another ledger, if that is whose line it is. */
@@ -228,7 +238,7 @@ void anchor_lines_newest(
 			authenticate(line, view);
 		if (line->worth != LINE_VALID)
 			continue;
-		if (newest && !digest_equal(&newest->head.root, &line->head.root)) {
+		if (newest && !digest_equal(&newest->head->root, &line->head->root)) {
 			anchor_is(a, ANCHOR_FORKED,
 			    "it holds two checkpoints of %" PRIu64
 			    " entries with different roots: the ledger was forked",
@@ -242,5 +252,5 @@ void anchor_lines_newest(
 		return;
 	}
 	a->knows_head = true;
-	a->head = newest->head;
+	a->head = *newest->head;
 }

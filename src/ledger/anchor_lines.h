@@ -25,7 +25,7 @@ struct anchor_line {
 	size_t len;
 	char *text; /* owned; NULL until it is a candidate for good */
 	enum { LINE_NEW, LINE_VALID, LINE_WORTHLESS } worth;
-	struct checkpoint head; /* of a valid one */
+	struct checkpoint *head; /* owned; of a valid one */
 };
 
 /* All zero: nothing read. */
