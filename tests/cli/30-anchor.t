@@ -132,6 +132,19 @@ init_goes_on() {
 }
 anchor_test 'init goes on when the place of the anchor is there' init_goes_on
 
+rotated() {
+	with_file
+	keep
+	expect_exit 0 anchored key rotate
+	expect_exit 0 anchored verify
+	one_more_seal a
+	expect_exit 0 anchored verify
+	anchored ledger anchor --json | jq -e '.anchors[0].size == .ledger_size'
+	put_back
+	expect_exit 3 anchored verify
+}
+anchor_test 'the file goes on with a key that was rotated' rotated
+
 append_only() {
 	with_file
 	lsattr "$HEADS" | grep -q '^-*a' || return 0
@@ -455,6 +468,18 @@ tcti = $TPM2TOOLS_TCTI"
 		done
 	}
 
+	# What retires a key must stay the last entry of its batch.
+	tpm_and_a_new_key() {
+		with_tpm
+		first=$(counter)
+		expect_exit 0 anchored key rotate --reason 'every year'
+		[ "$(counter)" = $((first + 1)) ]
+		expect_exit 0 anchored verify
+		one_more_seal a
+		expect_exit 0 anchored verify
+		[ "$(counter)" = $((first + 2)) ]
+	}
+
 	both() {
 		tpm2_nvundefine $INDEX -C o >/dev/null 2>&1 || true
 		configure "file = $HEADS
@@ -477,6 +502,7 @@ tcti = $TPM2TOOLS_TCTI"
 	anchor_test 'tpm: a new key' tpm_rotates
 	anchor_test 'tpm: out of reach' tpm_gone
 	anchor_test 'tpm: two sealers at once' tpm_racing
+	anchor_test 'tpm: and a key that is rotated' tpm_and_a_new_key
 	anchor_test 'tpm: and a file' both
 else
 	without_tpm() {
