@@ -162,7 +162,7 @@ static int put_tile(struct tiles_writer *w, int level, uint64_t index, unsigned 
 {
 	struct open_dir *d = &w->dir[level + 1];
 	unsigned height = level == TILE_ENTRIES ? 0 : (unsigned)level;
-	bool kept = width == TILE_HASHES && index < tile_hashes(w->kept, height + 1);
+	bool kept = index * TILE_HASHES + width <= tile_hashes(w->kept, height);
 	char path[TILE_PATH_MAX];
 	const char *name;
 	int r;
