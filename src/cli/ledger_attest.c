@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fs.h"
 #include "cli/attest.h"
+#include "cli/infile.h"
 #include "cli/outfile.h"
 #include "cli/statement.h"
 #include "guard/envelope.h"
@@ -98,14 +98,6 @@ static int attest(struct cli *c, const struct arguments *a, struct err *e)
 	return r ? r : emit(a, &envelope, e);
 }
 
-static int read_file(const char *path, size_t max, struct buf *out, struct err *e)
-{
-	CLEANUP_OUTFILE struct outfile f = {.dirfd = -1};
-	int r = outfile_open(path, &f, e);
-
-	return r ? r : fs_read_file(f.dirfd, f.name, max, out, NULL, e);
-}
-
 /* Prints the statement of an envelope, the bytes that were verified, if the key has signed it. */
 static int check(const struct arguments *a, struct err *e)
 {
@@ -116,11 +108,11 @@ static int check(const struct arguments *a, struct err *e)
 	buf_init(&pem, ATTEST_PEM_MAX);
 	buf_init(&envelope, DSSE_ENVELOPE_MAX);
 	buf_init(&statement, DSSE_ENVELOPE_MAX);
-	r = read_file(a->check, ATTEST_PEM_MAX, &pem, e);
+	r = infile_read(a->check, &pem, e);
 	if (!r && attest_public_parse(pem.data, pem.len, &key, e))
 		r = err_wrap(e, "public key %s", a->check);
 	if (!r)
-		r = read_file(a->subject, DSSE_ENVELOPE_MAX, &envelope, e);
+		r = infile_read(a->subject, &envelope, e);
 	if (!r && envelope_open(envelope.data, envelope.len, &key, &statement, e))
 		r = err_wrap(e, "%s", a->subject);
 	if (!r)

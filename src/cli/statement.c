@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/hex.h"
+#include "ledger/proof.h"
 
 #define STATEMENT_V1 "https://in-toto.io/Statement/v1"
 /* Far above what a driver can stack. */
@@ -75,13 +76,11 @@ static void put_store_id(struct jsonout *j, const struct session *s)
 void statement_head(struct jsonout *j, const struct session *s)
 {
 	const struct checkpoint *head = ledger_head(s->ledger);
-	size_t len;
 
 	jsonout_str(j, "origin", head->origin);
 	put_store_id(j, s);
 	jsonout_u64(j, "size", head->size);
 	put_digest(j, "root", &head->root);
-	jsonout_str(j, "checkpoint", ledger_note(s->ledger, &len));
 }
 
 static void put_files(struct jsonout *j, const struct entry_file *files, size_t n)
@@ -174,39 +173,28 @@ static void put_image(struct jsonout *j, const struct sealed_object *o)
 	jsonout_str(j, "reason", i->reason);
 }
 
-/* The signed bytes again: there is one spelling of an entry. */
-static int format_entry(const struct session *s, const struct sealed_object *o,
-    struct buf *out, struct err *e)
-{
-	struct entry en = {.store = s->store_id};
-
-	if (o->layer) {
-		en.op = ENTRY_SEAL_LAYER;
-		en.time = o->layer->time;
-		en.seal_layer = *o->layer->seal;
-	} else {
-		en.op = ENTRY_SEAL_IMAGE;
-		en.time = o->image->time;
-		en.seal_image = *o->image->seal;
-	}
-	return entry_format(&en, out, e);
-}
-
+/* What shows to others that the log holds the entry: its bytes, and how they lead to the checkpoint. */
 static int put_ledger(struct jsonout *j, const struct session *s,
     const struct sealed_object *o, struct err *e)
 {
-	CLEANUP_BUF struct buf text;
+	uint64_t seq = o->layer ? o->layer->seq : o->image->seq;
+	CLEANUP_BUF struct buf entry, text;
+	struct proof proof;
 	int r;
 
-	buf_init(&text, ENTRY_MAX_BYTES);
-	r = format_entry(s, o, &text, e);
+	buf_init(&entry, ENTRY_MAX_BYTES);
+	buf_init(&text, PROOF_MAX_BYTES);
+	r = proof_make(s->ledger, seq, &proof, &entry, e);
+	if (!r)
+		r = proof_format(&proof, &text, e);
 	if (r)
 		return r;
 	jsonout_begin(j, "ledger", '{');
 	statement_head(j, s);
-	jsonout_u64(j, "entry", o->layer ? o->layer->seq : o->image->seq);
+	jsonout_u64(j, "entry", seq);
 	statement_time(j, "time", o->layer ? o->layer->time : o->image->time);
-	jsonout_str(j, "text", text.data);
+	jsonout_str(j, "text", entry.data);
+	jsonout_str(j, "proof", text.data);
 	jsonout_end(j, '}');
 	return 0;
 }

@@ -16,7 +16,7 @@ void statement_predicate(struct jsonout *j, const char *type);
 void statement_time(struct jsonout *j, const char *name, int64_t seconds);
 /* A member "digest", in-toto's way. */
 void statement_digest_set(struct jsonout *j, const char *hex);
-/* Members: which ledger and store, and the newest checkpoint. */
+/* Members: which ledger and store, and how far the ledger is. */
 void statement_head(struct jsonout *j, const struct session *s);
 
 /*

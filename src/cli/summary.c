@@ -167,12 +167,13 @@ static void put_extension(
     struct jsonout *j, const struct session *s, const struct verification_facts *facts)
 {
 	const struct verify_result *result = facts->result;
-	size_t denied = 0;
+	size_t denied = 0, len;
 
 	for (size_t i = 0; i < result->findings.n; i++)
 		denied += result->findings.v[i].severity == SEVERITY_DENY;
 	jsonout_begin(j, STATEMENT_TAG "verification/v1", '{');
 	statement_head(j, s);
+	jsonout_str(j, "checkpoint", ledger_note(s->ledger, &len));
 	jsonout_u64(j, "images", result->images);
 	jsonout_u64(j, "layers", result->layers);
 	jsonout_u64(j, "byStatprint", result->by_statprint);
