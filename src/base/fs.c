@@ -360,14 +360,43 @@ int fs_read_guarded(const char *path, size_t max, struct buf *out, struct err *e
 	return 0;
 }
 
+static int fsync_retry(int fd)
+{
+	int r;
+
+	do
+		r = fsync(fd);
+	while (r && errno == EINTR);
+	return r;
+}
+
+int fs_sync_parent(const char *path, struct err *e)
+{
+	CLEANUP_FREE char *dir = xstrdup(path);
+	CLEANUP_FD int fd = -1;
+	char *slash = strrchr(dir, '/');
+	int r;
+
+	if (slash)
+		slash[slash == dir] = '\0';
+	r = fs_open_root(slash ? dir : ".", &fd, e);
+	if (!r && fsync_retry(fd))
+		r = err_sys(e, "directory %s: cannot bring it to the disk", dir);
+	return r;
+}
+
 int fs_make_parents(const char *path, struct err *e)
 {
 	CLEANUP_FREE char *copy = xstrdup(path);
 
 	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(copy, 0755) && errno != EEXIST)
+		if (mkdir(copy, 0755) == 0) {
+			if (fs_sync_parent(copy, e))
+				return e->code;
+		} else if (errno != EEXIST) {
 			return err_sys(e, "directory %s", copy);
+		}
 		*slash = '/';
 	}
 	return 0;
@@ -424,16 +453,6 @@ static int temp_name(char name[TEMP_BYTES], struct err *e)
 	memcpy(name, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1);
 	hex_encode(name + sizeof(TEMP_PREFIX) - 1, random, sizeof(random));
 	return 0;
-}
-
-static int fsync_retry(int fd)
-{
-	int r;
-
-	do
-		r = fsync(fd);
-	while (r && errno == EINTR);
-	return r;
 }
 
 /* Writes the new file `temp` and brings it to the disk. */

@@ -64,7 +64,9 @@ void fs_names_release(struct fs_names *names);
  * none, ERR_REFUSED for what breaks a rule, ERR_IO; messages name the rule, not the path.
  */
 MUSTUSE int fs_read_guarded(const char *path, size_t max, struct buf *out, struct err *e);
-/* Makes the directory of `path`, and those above it, where they are missing: mode 0755. */
+/* Brings to the disk that there is a `path`, which has no slash at its end. */
+MUSTUSE int fs_sync_parent(const char *path, struct err *e);
+/* Makes the directory of `path`, and those above it, where they are missing: mode 0755, durable. */
 MUSTUSE int fs_make_parents(const char *path, struct err *e);
 
 MUSTUSE int fs_write_all(int fd, const void *data, size_t len, struct err *e);

@@ -32,10 +32,18 @@ static int open_or_create(const struct cli *c, const struct public_key *choice,
 {
 	const struct ledger_options how = {
 	    .mode = LEDGER_MAY_WRITE, .anchoring = LEDGER_ANCHORS_BEGUN};
+	struct err why;
 	int r = cli_open_ledger_as(c, how, out, e);
 
 	*made = r == ERR_NOT_FOUND;
-	return *made ? create(c, choice, out, e) : r;
+	if (*made)
+		r = create(c, choice, out, e);
+	/* Perhaps another init was quicker. */
+	if (*made && r == ERR_REFUSED && cli_open_ledger_as(c, how, out, &why) == 0) {
+		*made = false;
+		r = 0;
+	}
+	return r;
 }
 
 /* Only now the key is needed, if it has to be unlocked. */
@@ -71,14 +79,12 @@ static char *writable(const char *s)
 	return s ? xstrdup(s) : NULL;
 }
 
-static int enter_store(struct ledger *l, const struct store_config *config,
-    struct store_id *id, struct err *e)
+static int enter_store(struct ledger *l, const struct store_config *config, struct err *e)
 {
 	struct entry en = {.op = ENTRY_INIT, .time = time(NULL)};
 	int r;
 
-	crypto_random(id->bytes, sizeof(id->bytes));
-	en.store = *id;
+	crypto_random(en.store.bytes, sizeof(en.store.bytes));
 	en.init.graphroot = xstrdup(config->graphroot);
 	en.init.runroot = xstrdup(config->runroot);
 	en.init.driver = xstrdup(store_driver_name(config->driver));
@@ -93,6 +99,27 @@ static int enter_store(struct ledger *l, const struct store_config *config,
 	r = ledger_append(l, &en, 1, e);
 	entry_release(&en);
 	return r;
+}
+
+/* Somebody else may append in between. */
+#define ENTER_TRIES 8
+
+static int enter_if_unknown(const struct cli *c, struct ledger **l,
+    const struct store_config *config, bool *entered, struct err *e)
+{
+	struct store_id id;
+	int r;
+
+	*entered = !ledger_find_store(*l, config->graphroot, &id);
+	if (*entered) {
+		r = open_to_write(c, l, e);
+		return r ? r : enter_store(*l, config, e);
+	}
+	if (describes(ledger_store(*l, &id), config))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+	    "store %s is in the ledger with other settings (layerseal status shows them)",
+	    config->graphroot);
 }
 
 static int print_outcome(const struct cli *c, const struct ledger *l,
@@ -144,8 +171,7 @@ int cmd_init(struct cli *c, int argc, char **argv, struct err *e)
 	CLEANUP_LEDGER struct ledger *ledger = NULL;
 	const struct public_key *chosen = NULL;
 	struct public_key choice;
-	struct store_id id;
-	bool made, known;
+	bool made, entered;
 	int r = parse_options(argc, argv, &choice, &chosen, e);
 
 	if (!r)
@@ -158,17 +184,11 @@ int cmd_init(struct cli *c, int argc, char **argv, struct err *e)
 		r = open_or_create(c, chosen, &ledger, &made, e);
 	if (r)
 		return r;
-	known = ledger_find_store(ledger, config.graphroot, &id);
-	if (known && !describes(ledger_store(ledger, &id), &config))
-		return err_set(e, ERR_REFUSED,
-		    "store %s is in the ledger with other settings (layerseal status "
-		    "shows them)",
-		    config.graphroot);
-	if (!known)
-		r = open_to_write(c, &ledger, e);
-	if (!r && !known)
-		r = enter_store(ledger, &config, &id, e);
-	if (r)
-		return r;
-	return print_outcome(c, ledger, &config, made, !known, e);
+	r = enter_if_unknown(c, &ledger, &config, &entered, e);
+	for (int try = 1; r == ERR_CONFLICT && try < ENTER_TRIES; try++) {
+		r = ledger_reload(ledger, e);
+		if (!r)
+			r = enter_if_unknown(c, &ledger, &config, &entered, e);
+	}
+	return r ? r : print_outcome(c, ledger, &config, made, entered, e);
 }

@@ -174,8 +174,8 @@ static int run(struct sealing *s, struct err *e)
 	return r;
 }
 
-int guard_seal(struct guard *g, const struct seal_options *opt, struct seal_result *out,
-    struct err *e)
+static int seal_once(struct guard *g, const struct seal_options *opt,
+    struct seal_result *out, struct err *e)
 {
 	struct sealing s = {.g = g, .opt = opt, .out = out};
 	int r;
@@ -191,6 +191,23 @@ int guard_seal(struct guard *g, const struct seal_options *opt, struct seal_resu
 	free(s.layer);
 	scope_release(&s.scope);
 	survey_release(&s.survey);
+	return r;
+}
+
+/* Others append in a moment, a seal measures for minutes: who lost a race begins anew, not for ever. */
+#define SEAL_TRIES 8
+
+int guard_seal(struct guard *g, const struct seal_options *opt, struct seal_result *out,
+    struct err *e)
+{
+	int r = seal_once(g, opt, out, e);
+
+	for (int try = 1; r == ERR_CONFLICT && try < SEAL_TRIES; try++) {
+		seal_result_release(out);
+		r = ledger_reload(g->ledger, e);
+		if (!r)
+			r = seal_once(g, opt, out, e);
+	}
 	return r;
 }
 

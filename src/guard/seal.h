@@ -31,7 +31,8 @@ struct seal_result {
 
 /*
  * All entries of one call are appended together or not at all. Refusals are not errors: they are
- * counted and explained in `out`, what could be sealed is. ERR_CONFLICT: somebody else appended.
+ * counted and explained in `out`, what could be sealed is. Where somebody else appended meanwhile, the
+ * ledger is read and everything decided again; ERR_CONFLICT if that happened many times in a row.
  */
 MUSTUSE int guard_seal(struct guard *g, const struct seal_options *opt,
     struct seal_result *out, struct err *e);

@@ -141,6 +141,18 @@ static int open_parts(struct ledger *l, const struct ledger_options *o, struct e
 	return r;
 }
 
+/* What was read. */
+static void forget(struct ledger *l)
+{
+	state_free(l->state);
+	for (size_t i = 0; i < l->n_records; i++)
+		record_drop(l->records[i]);
+	free(l->records);
+	l->state = NULL;
+	l->records = NULL;
+	l->n_records = 0;
+}
+
 static struct ledger *ledger_new(const struct ledger_options *o)
 {
 	struct ledger *l = xcalloc(1, sizeof(*l));
@@ -168,6 +180,27 @@ int ledger_open(const struct ledger_options *o, struct ledger **out, struct err 
 	}
 	*out = l;
 	return 0;
+}
+
+int ledger_reload(struct ledger *l, struct err *e)
+{
+	uint64_t size = l->head.size;
+	int r = ledger_anchors_look(l, &l->anchor_settings, e);
+
+	forget(l);
+	l->state = state_new();
+	l->start = 0;
+	merkle_init(&l->tree);
+	buf_clear(&l->note);
+	if (!r)
+		r = ledger_load(l, false, e);
+	if (!r && l->head.size < size)
+		r = err_set(e, ERR_LEDGER, "ledger: it was rolled back just now");
+	if (!r)
+		r = ledger_check_anchors(l, e);
+	if (r == ERR_MALFORMED)
+		e->code = r = ERR_LEDGER;
+	return r;
 }
 
 int ledger_exists(const char *dir, struct err *e)
@@ -207,6 +240,8 @@ static int write_parts(struct ledger *l, const struct ledger_creation *c, struct
 		r = ledger_dir_write_statprint_key(l->dirfd, e);
 	if (!r)
 		r = write_empty_log(l->keeper, l->own_key, e);
+	if (!r)
+		r = ledger_dir_settle(l->dirfd, l->dbfd, e);
 	if (!r)
 		r = trust_add(&l->trust, signer_public(l->own_key), 0, UINT64_MAX, e);
 	if (!r)
@@ -275,11 +310,8 @@ void ledger_close(struct ledger *l)
 		return;
 	keeper_stop(l->keeper);
 	anchors_close(l->anchors);
-	state_free(l->state);
+	forget(l);
 	buf_release(&l->note);
-	for (size_t i = 0; i < l->n_records; i++)
-		record_drop(l->records[i]);
-	free(l->records);
 	signer_free(l->own_key);
 	explicit_bzero(&l->print_key, sizeof(l->print_key));
 	base_close_p(&l->dbfd);

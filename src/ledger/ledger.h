@@ -68,6 +68,11 @@ MUSTUSE int ledger_create(
  */
 MUSTUSE int ledger_open(
     const struct ledger_options *o, struct ledger **out, struct err *e);
+/*
+ * Reads it again, after ERR_CONFLICT: what others have appended is part of it now, and what was handed
+ * out before is not valid any more. On failure it can only be closed.
+ */
+MUSTUSE int ledger_reload(struct ledger *l, struct err *e);
 /* ERR_NOT_FOUND if there is none (ledger_open() would say so); for who has no trust to show yet. */
 MUSTUSE int ledger_exists(const char *dir, struct err *e);
 void ledger_close(struct ledger *l); /* NULL is fine */
@@ -170,7 +175,7 @@ MUSTUSE int ledger_each_image(const struct ledger *l, const struct store_id *s,
 
 /*
  * Appends a batch under one new checkpoint, all or nothing, durable on return. Nothing is written
- * and nothing changes on failure: ERR_CONFLICT if somebody appended since ledger_open() (open again
+ * and nothing changes on failure: ERR_CONFLICT if somebody appended since ledger_open() (ledger_reload()
  * and decide again), ERR_REFUSED without key or for entries that contradict the log (state.h),
  * ERR_IO if there is no space.
  */

@@ -42,7 +42,12 @@ static struct anchor_view view_of(struct ledger *l)
 int ledger_anchors_look(
     struct ledger *l, const struct anchor_settings *settings, struct err *e)
 {
-	return settings && settings->n ? anchors_open(settings, &l->anchors, e) : 0;
+	anchors_close(l->anchors);
+	l->anchors = NULL;
+	if (!settings)
+		return 0;
+	l->anchor_settings = *settings;
+	return settings->n ? anchors_open(settings, &l->anchors, e) : 0;
 }
 
 int ledger_check_anchors(struct ledger *l, struct err *e)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,11 +116,24 @@ int ledger_dir_open(const char *dir, int *out_fd, struct err *e)
 	return r;
 }
 
+/* Of two that make a ledger the second waits, and finds one. */
+static int lock(int fd, const char *dir, struct err *e)
+{
+	int r;
+
+	do
+		r = flock(fd, LOCK_EX);
+	while (r && errno == EINTR);
+	return r ? err_sys(e, "ledger %s", dir) : 0;
+}
+
 int ledger_dir_open_unfinished(const char *dir, int *out_fd, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
 	int r = open_dir(dir, &fd, e);
 
+	if (!r)
+		r = lock(fd, dir, e);
 	if (!r && !exists(fd, LEDGER_FILE_UNFINISHED))
 		r = err_set(e, ERR_NOT_FOUND, "%s: not being made", dir);
 	if (!r)
@@ -187,6 +201,15 @@ static int mark_unfinished(int dirfd, const char *dir, struct err *e)
 	return fd < 0 || fsync(dirfd) ? err_sys(e, "ledger %s", dir) : 0;
 }
 
+static int sync_above(int dirfd, struct err *e)
+{
+	CLEANUP_FD int fd = openat(dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* Who may write into a directory need not be allowed to read it. */
+	return (fd < 0 ? syncfs(dirfd) : fsync(fd)) ? err_sys(e, "the directory above it")
+						    : 0;
+}
+
 int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
@@ -195,9 +218,14 @@ int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e)
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return err_sys(e, "ledger %s", dir);
 	r = fs_open_root(dir, &fd, e);
+	/* Whoever made it may have been interrupted before it was on the disk. */
+	if (!r)
+		r = sync_above(fd, e);
 	if (r)
 		return err_wrap(e, "ledger");
 	r = check_dir(fd, dir, e);
+	if (!r)
+		r = lock(fd, dir, e);
 	if (!r)
 		r = clear(fd, dir, e);
 	if (!r)
@@ -209,10 +237,17 @@ int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e)
 	return r;
 }
 
+int ledger_dir_settle(int dirfd, int dbfd, struct err *e)
+{
+	return fsync(dbfd) || fsync(dirfd)
+		   ? err_sys(e, "ledger: cannot bring it to the disk")
+		   : 0;
+}
+
 int ledger_dir_finish(int dirfd, struct err *e)
 {
-	/* First everything must be on the disk that makes it a ledger. */
-	if (fsync(dirfd) || unlinkat(dirfd, LEDGER_FILE_UNFINISHED, 0) || fsync(dirfd))
+	if (unlinkat(dirfd, LEDGER_FILE_UNFINISHED, 0) || fsync(dirfd) ||
+	    flock(dirfd, LOCK_UN))
 		return err_sys(e, "ledger: " LEDGER_FILE_UNFINISHED);
 	return 0;
 }

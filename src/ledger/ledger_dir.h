@@ -27,9 +27,12 @@ MUSTUSE int ledger_dir_open_unfinished(const char *dir, int *out_fd, struct err 
 
 /*
  * Makes the directory if need be, empties it of what an interrupted init left behind, and marks it
- * unfinished; one that holds anything else, or a ledger, is ERR_REFUSED and stays as it is.
+ * unfinished; one that holds anything else, or a ledger, is ERR_REFUSED and stays as it is. Waits for
+ * whoever else is making one there, and locks the directory until it is finished or closed.
  */
 MUSTUSE int ledger_dir_prepare(const char *dir, int *out_fd, struct err *e);
+/* Brings to the disk which files there are; their content is there already. */
+MUSTUSE int ledger_dir_settle(int dirfd, int dbfd, struct err *e);
 /* Takes the mark away: from here on it is a ledger. */
 MUSTUSE int ledger_dir_finish(int dirfd, struct err *e);
 

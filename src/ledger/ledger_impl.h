@@ -32,6 +32,7 @@ struct ledger {
 	struct merkle before_start;
 	struct state *state;
 	struct anchors *anchors; /* NULL: none */
+	struct anchor_settings anchor_settings;
 };
 
 /* Reads, authenticates and interprets what the keeper has (ledger_load.c). */

@@ -22,7 +22,7 @@ judge_error() {
 		;;
 	3)
 		grep -q '^layerseal: ' "$ERR"
-		! grep -q -e damaged "$ERR"
+		expect_no_grep damaged "$ERR"
 		[ ! -s "$OUT" ]
 		;;
 	*) false ;;
@@ -52,7 +52,10 @@ fail_init() { each_call "$1" "$2" judge_init init; }
 judge_verify() {
 	case $1 in
 	0) grep -q '^clean' "$OUT" ;;
-	3) ! grep -q -e damaged "$ERR" && ! grep -q '^clean' "$OUT" ;;
+	3)
+		expect_no_grep damaged "$ERR"
+		expect_no_grep '^clean' "$OUT"
+		;;
 	*) false ;;
 	esac
 	entries >"$WORK/after.log"

@@ -8,7 +8,7 @@
 #   two_tries TITLE COMMAND SECOND  ... and if COMMAND fails, SECOND decides
 #   skip TITLE REASON
 #   expect_exit N COMMAND...       N, and never a crash (128 and more); output goes to $OUT and $ERR
-#   expect_grep PATTERN FILE
+#   expect_grep PATTERN FILE       and expect_no_grep: unlike "! grep", which set -e does not heed
 #   expect_finding CLASS [PATH [SEVERITY]]   in the JSON of verify in $OUT
 #   expect_findings_only CLASS...  nothing of another class, and nothing that only warns counts
 #   done_testing
@@ -127,6 +127,11 @@ expect_grep() {
 	grep -q -e "$1" "$2" && return 0
 	tail -n 30 "$2"
 	fail "no '$1' in $2"
+}
+
+expect_no_grep() {
+	grep -e "$1" "$2" || return 0
+	fail "'$1' in $2"
 }
 
 # CLASS may be several alternatives: "image-file|image-id". SEVERITY is deny if not given.

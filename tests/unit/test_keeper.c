@@ -345,7 +345,8 @@ static void its_death_is_told(void **state)
 		assert_int_equal(dump(k, &c, &e), 0);
 		assert_int_equal(kill(child_pid(), signals[i]), 0);
 		assert_int_equal(dump(k, &c, &e), ERR_LEDGER);
-		assert_non_null(strstr(e.msg, "damaged"));
+		assert_non_null(
+		    strstr(e.msg, signals[i] == SIGKILL ? "killed" : "damaged"));
 		assert_int_equal(append_text(k, "H0", 0, "x", "H1", &e), ERR_LEDGER);
 		keeper_stop(k);
 	}
