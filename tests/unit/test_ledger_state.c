@@ -204,7 +204,7 @@ static void no_lie_about_the_start_is_believed(void **state)
 	len = get_start(good);
 	for (size_t i = 0; i < len; i += i < 8 ? 1 : 7) {
 		memcpy(bad, good, len);
-		bad[i] ^= 1U << (i % 8);
+		bad[i] = (uint8_t)(bad[i] ^ 1U << (i % 8));
 		put_start(bad, len);
 		refuses("ledger");
 	}
