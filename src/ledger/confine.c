@@ -15,14 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
-
 /* LMDB opens three files; the socket and 0 to 2 are there. */
 #define DESCRIPTORS_MAX 16
 

@@ -9,6 +9,14 @@
 
 #include "base/err.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1
+#endif
+#endif
+
 /* Every file that can be opened from now on, and how. -1: none. */
 struct confine_files {
 	int data_fd, lock_fd;

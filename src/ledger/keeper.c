@@ -87,9 +87,9 @@ void keeper_stop(struct keeper *k)
 /* True if the keeper ended by itself. */
 static bool has_ended(struct keeper *k, int *status)
 {
-	static const struct timespec step = {.tv_nsec = 5000000};
+	static const struct timespec step = {.tv_nsec = 1000000};
 
-	for (int ms = 0; ms < DYING_MS; ms += 5) {
+	for (int ms = 0; ms < DYING_MS; ms++) {
 		pid_t pid = waitpid(k->pid, status, WNOHANG);
 
 		if (pid != 0) {
@@ -99,6 +99,14 @@ static bool has_ended(struct keeper *k, int *status)
 		nanosleep(&step, NULL);
 	}
 	return false;
+}
+
+/* It holds its end of the socket, so there is no death to wait for. */
+static bool is_silent(const struct keeper *k)
+{
+	char byte;
+
+	return recv(k->wire.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 static int died(int signal, struct err *e)
@@ -126,8 +134,13 @@ static int lost(struct keeper *k, struct err *e)
 	struct err why = *e;
 	int status = 0;
 
-	if (has_ended(k, &status) && WIFSIGNALED(status))
-		return died(WTERMSIG(status), e);
+	if (!is_silent(k) && has_ended(k, &status)) {
+		if (WIFSIGNALED(status))
+			return died(WTERMSIG(status), e);
+		if (WEXITSTATUS(status) == EXIT_INTERNAL)
+			return err_set(e, ERR_LEDGER,
+			    "the ledger's database cannot be read: out of memory");
+	}
 	end_keeper(k);
 	return err_set(
 	    e, ERR_LEDGER, "the ledger's database cannot be read: %s", why.msg);

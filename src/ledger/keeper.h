@@ -29,7 +29,7 @@ enum keeper_mode {
 };
 
 /* A keeper that says nothing for this long, or uses as much CPU time, is reading in circles. */
-#define KEEPER_READ_PATIENCE_S 10
+#define KEEPER_READ_PATIENCE_S 8
 
 struct keeper;
 struct confinement;

@@ -170,10 +170,24 @@ int db_open_env(struct db *db, struct db_files *files, enum keeper_mode mode)
 	return rc ? rc : mdb_env_open(db->env, ".", flags, 0600);
 }
 
+/*
+ * Of two meta pages the one with the larger number counts. After the largest number of all comes 0:
+ * what is committed then would be gone when the environment is opened again.
+ */
+static int check_number(MDB_env *env)
+{
+	MDB_envinfo info;
+	int rc = mdb_env_info(env, &info);
+
+	return rc ? rc : info.me_last_txnid > SIZE_MAX / 2 ? MDB_CORRUPTED : 0;
+}
+
 int db_open_all(struct db *db, enum keeper_mode mode)
 {
-	int rc = open_dbs(db, mode);
+	int rc = check_number(db->env);
 
+	if (!rc)
+		rc = open_dbs(db, mode);
 	/* Slots of readers that were killed would keep old pages alive for ever. */
 	return rc ? rc : mdb_reader_check(db->env, &(int){0});
 }

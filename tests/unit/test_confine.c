@@ -25,14 +25,6 @@
 #include "ledger/confine.h"
 #include "scratch.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
-
 /* Exit statuses of attempts; others are errno. */
 #define WORKED 0
 #define NOT_CONFINED 200

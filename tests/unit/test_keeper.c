@@ -331,7 +331,7 @@ static void signals_of_the_terminal_are_not_its_end(void **state)
 
 static void its_death_is_told(void **state)
 {
-	static const int signals[] = {SIGKILL, SIGSEGV, SIGBUS, SIGABRT};
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGKILL};
 	int fd = dirfd_of_new();
 	struct keeper *k = start(fd, KEEPER_CREATE);
 	struct collected c;
