@@ -409,15 +409,6 @@ tcti = $TPM2TOOLS_TCTI"
 		expect_exit 0 anchored verify
 	}
 
-	# A retirement is the last entry of its batch, with the counter's entry in it, too.
-	tpm_rotates() {
-		with_tpm
-		expect_exit 0 anchored key rotate
-		one_more_seal a
-		expect_exit 0 anchored verify
-		anchored ledger anchor --json | jq -e '.anchors[0].state == "agrees"'
-	}
-
 	tpm_redefined() {
 		with_tpm
 		tpm2_nvundefine $INDEX -C o >/dev/null
@@ -499,7 +490,6 @@ tcti = $TPM2TOOLS_TCTI"
 	anchor_test 'tpm: so is one from before the TPM was configured' tpm_before_it_was_configured
 	anchor_test 'tpm: a crash between append and counting heals' tpm_crash
 	anchor_test 'tpm: an index that was removed and made again is exit 3' tpm_redefined
-	anchor_test 'tpm: a new key' tpm_rotates
 	anchor_test 'tpm: out of reach' tpm_gone
 	anchor_test 'tpm: two sealers at once' tpm_racing
 	anchor_test 'tpm: and a key that is rotated' tpm_and_a_new_key

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "anchor_view.h"
 #include "base/hex.h"
@@ -156,6 +157,13 @@ static void test_heals_a_torn_line(void **state)
 		add_to_file(torn);
 		must_append_anchored(f);
 		expect_fine(f);
+		/* It has become a line of its own. */
+		{
+			CLEANUP_FREE char *text = read_file(heads, NULL);
+
+			strcat(torn, "\n");
+			assert_non_null(strstr(text, torn));
+		}
 	}
 }
 
@@ -218,6 +226,21 @@ static void test_forked(void **state)
 	fake_append(fork, 5, 'a');
 	expect_state(fork, ANCHOR_FORKED, "the first 10 entries");
 	assert_int_equal(lines(), 1);
+	fake_free(fork);
+}
+
+/* Two checkpoints of one size, both signed: whoever holds the key has told two stories. */
+static void test_two_heads_of_one_size(void **state)
+{
+	struct fake *fork = older(9);
+	CLEANUP_FREE char *line = NULL;
+
+	(void)state;
+	fake_append(fork, 1, 'b');
+	line = line_of(fork);
+	add_to_file(line);
+	expect_state(f, ANCHOR_FORKED, "two checkpoints of 10 entries");
+	expect_state(fork, ANCHOR_FORKED, "two checkpoints of 10 entries");
 	fake_free(fork);
 }
 
@@ -636,22 +659,56 @@ static void test_append_between_looks(void **state)
 	anchors_close(as);
 }
 
-/* Whoever holds the lock for good stops nobody for good. */
-static void test_lock_held(void **state)
+/* A process that has the lock for a while. */
+static pid_t hold_lock(int milliseconds)
+{
+	int told[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(told), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (flock(fd, LOCK_EX) || write(told[1], "x", 1) != 1)
+			_exit(1);
+		usleep((useconds_t)milliseconds * 1000);
+		_exit(0);
+	}
+	assert_int_equal(read(told[0], &c, 1), 1);
+	close(told[0]);
+	close(told[1]);
+	return pid;
+}
+
+static int64_t milliseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Writers wait for each other, readers for nobody. */
+static void test_lock(void **state)
 {
 	struct anchors *as = must_open_anchors();
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int64_t start;
 	struct err e;
+	pid_t pid;
 
 	(void)state;
 	assert_int_equal(anchors_check(as, &f->view, &e), 0);
-	assert_int_equal(flock(fd, LOCK_EX), 0);
 	fake_append(f, 1, 'a');
-	/* Reading needs no lock. */
+	start = milliseconds();
+	pid = hold_lock(300);
 	f->view.may_write = false;
 	expect_state(f, ANCHOR_BEHIND, "");
-	close(fd);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
 	assert_int_equal(anchors_advance(as, &f->view, &e), 0);
+	assert_true(milliseconds() - start >= 300);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	anchors_close(as);
 }
 
@@ -752,6 +809,7 @@ int main(void)
 	    WITH(test_made_append_only_where_possible),
 	    WITH(test_rolled_back),
 	    WITH(test_forked),
+	    WITH(test_two_heads_of_one_size),
 	    WITH(test_all_are_asked_before_one_is_moved),
 	    WITH(test_foreign),
 	    WITH(test_forged),
@@ -772,7 +830,7 @@ int main(void)
 	    WITH(test_grace),
 	    WITH(test_no_space),
 	    WITH(test_append_between_looks),
-	    WITH(test_lock_held),
+	    WITH(test_lock),
 	    WITH(test_create_leaves_others_alone),
 	    WITH(test_reset_never_takes_a_foreign_file),
 	    cmocka_unit_test(test_settings),

@@ -317,6 +317,24 @@ static void test_begun_anew(void **state)
 	expect_fine(f);
 }
 
+/* Others append and count between our look at the TPM and our look at the ledger. */
+static void test_append_between_looks(void **state)
+{
+	struct anchors *as;
+	struct err e;
+
+	(void)state;
+	must_join();
+	as = must_open_anchors();
+	must_count(false);
+	must_count(false);
+	must_count(false);
+	if (anchors_check(as, &f->view, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(state_of(as, 0), ANCHOR_AGREES);
+	anchors_close(as);
+}
+
 /* Removed and made again, a counter only goes up. */
 static void test_undefined_and_defined_again(void **state)
 {
@@ -564,6 +582,7 @@ int main(void)
 	    WITH(test_crash_before_counting),
 	    WITH(test_replaced),
 	    WITH(test_begun_anew),
+	    WITH(test_append_between_looks),
 	    WITH(test_undefined_and_defined_again),
 	    WITH(test_not_a_counter),
 	    WITH(test_somebody_else_counts),
