@@ -21,7 +21,7 @@ bool attest_type_parse(const char *name, enum attest_type *out);
 #define ATTEST_POINT_MAX 65
 #define ATTEST_KEYID_LEN 50	/* "SHA256:" and 43 characters */
 #define ATTEST_SIGNATURE_MAX 72 /* 64 bytes of Ed25519, or r and s in DER */
-#define ATTEST_MESSAGE_MAX (1U << 20)
+#define ATTEST_MESSAGE_MAX (8U << 20)
 #define ATTEST_PEM_MAX 512
 
 /* Vetted: a point of its curve, and none that libgcrypt cannot take. */

@@ -11,7 +11,7 @@
 
 #define DSSE_BODY_MAX (ATTEST_MESSAGE_MAX - 512)
 #define DSSE_TYPE_MAX 256
-#define DSSE_ENVELOPE_MAX (2U << 20)
+#define DSSE_ENVELOPE_MAX (12U << 20)
 
 MUSTUSE int dsse_pae(
     const char *type, const void *body, size_t len, struct buf *out, struct err *e);

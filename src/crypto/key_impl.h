@@ -18,8 +18,8 @@ MUSTUSE int key_text_split(const char *text, struct key_text *out, struct err *e
 MUSTUSE int key_text_format(const struct public_key *k,
     const uint8_t bytes[static KEY_BYTES], struct buf *out, struct err *e);
 
-/* What is signed here is at most a note. */
-#define KEY_MESSAGE_MAX (1U << 20)
+/* Notes are small; an attestation about a store of 20,000 images is not. */
+#define KEY_MESSAGE_MAX (8U << 20)
 gcry_error_t key_build_message(gcry_sexp_t *out, const void *msg, size_t len);
 
 #endif

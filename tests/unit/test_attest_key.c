@@ -193,6 +193,34 @@ static void test_special_numbers(void **state)
 	}
 }
 
+/* The smallest and the largest secret, and a hash above the order of the group. */
+static void test_edges(void **state)
+{
+	static const struct {
+		const char *secret, *y;
+	} edges[] = {
+	    {"0000000000000000000000000000000000000000000000000000000000000001",
+		"4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"},
+	    {"ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550",
+		"b01cbd1c01e58065711814b583f061e9d431cca994cea1313449bf97c840ae0a"},
+	};
+	uint8_t secret[P256_BYTES], point[P256_POINT_BYTES], want[P256_BYTES],
+	    rs[2 * P256_BYTES];
+	struct digest hash;
+	struct err e;
+
+	(void)state;
+	memset(&hash, 0xff, sizeof(hash));
+	for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+		unhex(secret, sizeof(secret), edges[i].secret);
+		unhex(want, sizeof(want), edges[i].y);
+		assert_int_equal(p256_derive(secret, point, &e), 0);
+		assert_memory_equal(point + 1 + P256_BYTES, want, sizeof(want));
+		assert_int_equal(p256_sign(secret, &hash, rs, &e), 0);
+		assert_int_equal(p256_verify(point, &hash, rs, &e), 0);
+	}
+}
+
 static void test_der(void **state)
 {
 	static const char *const rs_texts[] = {
@@ -602,6 +630,7 @@ int main(void)
 	    cmocka_unit_test(test_not_on_curve),
 	    cmocka_unit_test(test_not_canonical),
 	    cmocka_unit_test(test_special_numbers),
+	    cmocka_unit_test(test_edges),
 	    cmocka_unit_test(test_der),
 	    cmocka_unit_test(test_der_not_canonical),
 	    cmocka_unit_test(test_altered_signature),
