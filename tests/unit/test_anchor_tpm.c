@@ -8,8 +8,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "anchor_view.h"
@@ -42,13 +44,27 @@ static void must_run(const char *command)
 		fail_msg("failed: %s", command);
 }
 
-/* Its ports may be in use: then it ends at once. */
+static bool is_free(unsigned n)
+{
+	const struct sockaddr_in at = {.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)n),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	       bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0;
+}
+
+/* Not where another test's TPM would answer. */
 static bool start_on(unsigned n)
 {
 	CLEANUP_FREE char *server = xasprintf("type=tcp,port=%u,bindaddr=127.0.0.1", n);
 	CLEANUP_FREE char *ctrl = xasprintf("type=tcp,port=%u,bindaddr=127.0.0.1", n + 1);
 	CLEANUP_FREE char *where = xasprintf("dir=%s", tpm_state);
 
+	if (!is_free(n) || !is_free(n + 1))
+		return false;
 	snprintf(tcti, sizeof(tcti), "swtpm:host=127.0.0.1,port=%u", n);
 	tpm = fork();
 	if (tpm == 0) {
@@ -512,7 +528,7 @@ static struct ledger *open_counted(void)
 	    .trust = &trust,
 	    .key = &key_source,
 	    .anchors = &settings};
-	struct ledger *l;
+	struct ledger *l = NULL;
 	struct err e;
 
 	if (trust_load(trust_file(), &trust, &e) || ledger_open(&o, &l, &e))
