@@ -85,7 +85,8 @@ static int print_ledger(const struct cli *c, const struct ledger *l, struct err 
 	printf("  sandbox   %s\n", sandbox);
 	anchors_print_lines(ledger_anchors(l), "  ");
 	if (!ledger_anchors(l))
-		printf("  anchor    none: an older ledger put back would not be noticed\n");
+		printf(
+		    "  anchor    none: an older ledger put back would not be noticed\n");
 	return r;
 }
 

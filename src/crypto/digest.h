@@ -73,7 +73,7 @@ struct xxh128 {
 };
 struct xxh128 xxh128_keyed(const struct xxh_key *key, const void *data, size_t len);
 
-/* libgcrypt's generator, for ids and keys. */
+/* From the kernel; at most 256 bytes. */
 void crypto_random(void *out, size_t len);
 
 #endif

@@ -3,6 +3,7 @@
 #include "crypto/secret.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/key_impl.h"
 #include "crypto/secmem.h"
@@ -196,11 +197,11 @@ int secret_key_generate(const char *name, struct secret_key **out, struct err *e
 	*out = NULL;
 	if (r)
 		return r;
-	seed = gcry_random_bytes_secure(KEY_BYTES, GCRY_VERY_STRONG_RANDOM);
-	r = secret_key_from_seed(name, seed, out, e);
+	seed = gcry_xmalloc_secure(KEY_BYTES);
+	/* From the kernel: libgcrypt's generator leaves a part of what it gives in ordinary memory. */
+	r = getentropy(seed, KEY_BYTES) ? err_sys(e, "random numbers")
+					: secret_key_from_seed(name, seed, out, e);
 	gcry_free(seed); /* secure memory is wiped when freed */
-	/* So strong a random number makes a collector of jitter that lives on in secure memory. */
-	gcry_control(GCRYCTL_CLOSE_RANDOM_DEVICE);
 	return r;
 }
 

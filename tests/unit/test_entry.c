@@ -20,7 +20,8 @@ static const char *const golden[] = {
     HEAD(
 	"init") "graphroot /var/lib/containers/storage\nrunroot /run/containers/storage\n"
 		"driver overlay\nimagestore -\nstatprint-key -\n",
-    HEAD("init") "graphroot /a\\x20b\nrunroot \\x2d\ndriver vfs\nimagestore /images\nstatprint-key -\n"
+    HEAD("init") "graphroot /a\\x20b\nrunroot \\x2d\ndriver vfs\nimagestore "
+		 "/images\nstatprint-key -\n"
 		 "additional /usr/lib/one\nadditional /usr/lib/two\n",
     HEAD("seal-layer") "layer " HEX64 "\nparent -\ndiff-id " SHA
 		       "\ndiff-size 0\nrecord " SHA
