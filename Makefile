@@ -4,6 +4,7 @@
 #   make check          unit tests, fuzz corpora, command-line tests
 #   make check-asan     the same under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make crash          kills, failing disks and full disks, many processes at once (root)
+#   make mutations      20,000 ways to damage a ledger's files
 #   make attacks benign the corpora on real podman stores (root; see tests/README.md)
 #   make lint bench fuzz install uninstall clean
 
@@ -71,17 +72,25 @@ $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/standalone.o $B/liblayerseal.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$B/mutations/mutations: $(patsubst %.c,$B/%.o,$(wildcard tests/mutations/*.c)) $B/liblayerseal.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 $B/bench/%: $B/tests/bench/%.o $B/liblayerseal.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-check: check-unit check-fuzz check-cli
+check: check-unit check-fuzz check-mutations check-cli
 
 check-unit: $(UNIT)
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' -j2 $(UNIT)
 
 check-fuzz: $(FUZZ:%=$B/fuzz/%)
 	$(Q)scripts/replay-corpora $B/fuzz
+
+# A sample; `make mutations` runs all.
+check-mutations: $B/mutations/mutations
+	$(Q)prove -e '' $B/mutations/mutations :: --every 100
 
 check-cli: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) prove -j2 $(sort $(wildcard tests/cli/*.t))
@@ -108,6 +117,10 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	$(Q)scripts/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
+# Every way to damage the files of a ledger that LMDB's format has a name for, and random ones.
+mutations: $B/mutations/mutations
+	$(Q)prove -e '' $B/mutations/mutations
+
 bench: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/run
 
@@ -128,6 +141,6 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $B/src/cli/main.d $(wildcard $B/tests/*/*.d)
-.PHONY: all check check-unit check-fuzz check-cli check-asan crash attacks benign fuzz bench lint install \
-	uninstall clean
+.PHONY: all check check-unit check-fuzz check-mutations check-cli check-asan crash mutations attacks \
+	benign fuzz bench lint install uninstall clean
 .SECONDARY:
