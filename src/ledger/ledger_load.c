@@ -233,13 +233,50 @@ static int interpret(struct ledger *l, struct record *record, struct err *e)
 	return r;
 }
 
+/*
+ * What counts before the start is by number, and that may not be the order of need: a store was entered
+ * again, an image sealed again, after entries about it that still count.
+ */
+static int need_of(const struct record *r)
+{
+	switch (r->entry->op) {
+	case ENTRY_INIT:
+		return 0;
+	case ENTRY_SEAL_LAYER:
+	case ENTRY_SEAL_IMAGE:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+static int interpret_snapshot(struct ledger *l, size_t n, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = record_parse(l->records[i], e);
+	for (int need = 0; need <= 2; need++) {
+		for (size_t i = 0; !r && i < n; i++) {
+			if (need_of(l->records[i]) == need)
+				r = interpret(l, l->records[i], e);
+		}
+	}
+	return r;
+}
+
 int ledger_load(struct ledger *l, bool whole, struct err *e)
 {
+	size_t before = 0;
 	int r = authenticate(l, whole, e);
 
 	if (!r && l->start)
 		r = load_snapshot(l, e);
-	for (size_t i = 0; !r && i < l->n_records; i++)
+	if (!r) {
+		before = ledger_first_of_tail(l);
+		r = interpret_snapshot(l, before, e);
+	}
+	for (size_t i = before; !r && i < l->n_records; i++)
 		r = interpret(l, l->records[i], e);
 	if (!r && !state_key_may_sign(l->state, &l->signer, l->head.size))
 		r = err_set(e, ERR_LEDGER,

@@ -97,6 +97,35 @@ static void make_long(void)
 	ledger_close(l);
 }
 
+/* What counts need not stand in the order in which it was needed: sealed again after its name, and so on. */
+static void newer_seals_of_what_older_entries_need(void **state)
+{
+	struct ledger *l;
+	struct err e;
+	char *brief, *whole;
+
+	(void)state;
+	remove_ledger();
+	must_create();
+	l = open_as(false);
+	must_append(l, init_at("/g"));
+	live_through(l, 0, ROUNDS);
+	must_append(l, image_of(ROUNDS - 1)); /* its name is older */
+	must_append(l, init_at("/g"));	      /* all else is older */
+	assert_int_equal(ledger_maintain(l, &e), 0);
+	ledger_close(l);
+	l = open_as(false);
+	assert_true(l->start > 0);
+	brief = story(l);
+	ledger_close(l);
+	l = open_as(true);
+	whole = story(l);
+	ledger_close(l);
+	assert_string_equal(brief, whole);
+	free(brief);
+	free(whole);
+}
+
 static void a_short_cut_tells_the_same(void **state)
 {
 	struct ledger *brief, *whole;
@@ -414,6 +443,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_short_cut_tells_the_same),
+	    cmocka_unit_test(newer_seals_of_what_older_entries_need),
 	    cmocka_unit_test(what_is_forgotten_may_return),
 	    cmocka_unit_test(no_lie_about_the_start_is_believed),
 	    cmocka_unit_test(only_state_entries_are_a_start),
