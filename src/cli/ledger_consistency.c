@@ -42,9 +42,9 @@ static int open_old(
 	CLEANUP_FD int dirfd = -1;
 	int r;
 
+	buf_init(&note, NOTE_MAX_BYTES);
 	if (is_directory(path))
 		return open_export(path, t, &dirfd, out, e);
-	buf_init(&note, NOTE_MAX_BYTES);
 	r = infile_read(path, &note, e);
 	if (!r && trust_open_checkpoint(t, note.data, note.len, out, NULL, e))
 		r = err_wrap(e, "%s", path);

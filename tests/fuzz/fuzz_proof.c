@@ -44,13 +44,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct proof p;
 	struct err e;
 
+	buf_init(&entry, 64);
 	if (!trust.n_log)
 		must(crypto_init(&e) == 0 && public_key_parse(VKEY, &key, &e) == 0 &&
 		     trust_add(&trust, &key, 0, UINT64_MAX, &e) == 0);
 	if (proof_parse((const char *)data, len, &p, &e))
 		return 0;
 	check_spelling((const char *)data, len, &p);
-	buf_init(&entry, 64);
 	must(buf_addf(&entry, &e, "entry %d\n", INDEX) == 0);
 	if (proof_check(&p, &trust, &entry, &head, NULL, &e) == 0)
 		must(p.index == INDEX && head.size == 13);
