@@ -430,7 +430,8 @@ static int ask(struct keeper *k, enum wire_type question, struct span first,
 		r = answer(k, &type, e);
 	if (r || type == wanted)
 		return r;
-	if (question == WIRE_COUNT_CHUNKS && type == WIRE_ABSENT)
+	if (type == WIRE_ABSENT &&
+	    (question == WIRE_COUNT_CHUNKS || question == WIRE_GET_STORED))
 		return err_set(
 		    e, ERR_NOT_FOUND, "the ledger does not hold this manifest");
 	return unexpected(k, e);
@@ -484,5 +485,81 @@ int keeper_get_chunk(struct keeper *k, const struct digest *digest, uint32_t ind
 		buf_clear(text);
 		r = buf_add(text, k->payload.data, k->payload.len, e);
 	}
+	return end(k, r);
+}
+
+/* ---- copies ---- */
+
+static int take_manifests(
+    struct keeper *k, struct keeper_manifest **list, size_t *n, struct err *e)
+{
+	size_t more = k->payload.len / sizeof(**list);
+
+	if (k->payload.len % sizeof(**list))
+		return unexpected(k, e);
+	*list = xreallocarray(*list, *n + more, sizeof(**list));
+	memcpy(*list + *n, k->payload.data, k->payload.len);
+	*n += more;
+	return 0;
+}
+
+int keeper_list_manifests(
+    struct keeper *k, struct keeper_manifest **out, size_t *n, struct err *e)
+{
+	enum wire_type type = WIRE_MANIFESTS;
+	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
+
+	*out = NULL;
+	*n = 0;
+	if (!r)
+		r = say(k, WIRE_LIST_MANIFESTS, NO_BYTES, NO_BYTES, e);
+	while (!r && type == WIRE_MANIFESTS) {
+		r = answer(k, &type, e);
+		if (!r && type == WIRE_MANIFESTS)
+			r = take_manifests(k, out, n, e);
+	}
+	if (!r && type != WIRE_DONE)
+		r = unexpected(k, e);
+	if (r) {
+		free(*out);
+		*out = NULL;
+		*n = 0;
+	}
+	return end_reading(k, r);
+}
+
+int keeper_get_stored(struct keeper *k, const struct digest *digest, uint32_t index,
+    struct buf *stored, struct err *e)
+{
+	struct span first = {digest->bytes, DIGEST_BYTES};
+	struct span second = {&index, sizeof(index)};
+	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
+
+	if (!r)
+		r = ask(k, WIRE_GET_STORED, first, second, WIRE_STORED, e);
+	if (!r) {
+		buf_clear(stored);
+		r = buf_add(stored, k->payload.data, k->payload.len, e);
+	}
+	return end(k, r);
+}
+
+int keeper_fill(struct keeper *k, enum keeper_db db, struct span items, struct err *e)
+{
+	uint32_t which = db;
+	int r = begin(k, WRITE_PATIENCE_S, e);
+
+	if (!r)
+		r = ask(k, WIRE_FILL, (struct span){&which, sizeof(which)}, items,
+		    WIRE_DONE, e);
+	return end(k, r);
+}
+
+int keeper_sync(struct keeper *k, struct err *e)
+{
+	int r = begin(k, WRITE_PATIENCE_S, e);
+
+	if (!r)
+		r = ask(k, WIRE_SYNC, NO_BYTES, NO_BYTES, WIRE_DONE, e);
 	return end(k, r);
 }

@@ -26,6 +26,7 @@ enum keeper_mode {
 	KEEPER_READ,
 	KEEPER_WRITE,
 	KEEPER_CREATE, /* make an empty database */
+	KEEPER_FILL,   /* the same, durable only after keeper_sync() */
 };
 
 /* A keeper that says nothing for this long, or uses as much CPU time, is reading in circles. */
@@ -101,6 +102,33 @@ MUSTUSE int keeper_count_chunks(
 /* Inflated by the keeper; replaces the content of `text`. */
 MUSTUSE int keeper_get_chunk(struct keeper *k, const struct digest *digest,
     uint32_t index, struct buf *text, struct err *e);
+
+/* ---- copies of a whole database ---- */
+
+/* The databases of layerseal-ledger(5), and what is in them beside numbers and digests. */
+enum keeper_db { DB_META, DB_ENTRY, DB_HEAD, DB_MANIFEST, DB_COUNT };
+#define KEEPER_FORMAT "layerseal/v1"
+#define KEEPER_START "start" /* u64 sequence number, one hash for each bit set in it */
+#define KEEPER_CHUNKS_MARK 0xffffffffU /* index of what holds the number of chunks */
+
+/* A manifest as it is stored, which need not be a whole one. */
+struct keeper_manifest {
+	struct digest digest;
+	uint32_t chunks; /* that are there */
+	uint32_t all;	 /* that there should be; 0: it was never finished */
+	uint64_t bytes;	 /* of compressed text */
+};
+/* All of them, by digest; *out is heap. */
+MUSTUSE int keeper_list_manifests(
+    struct keeper *k, struct keeper_manifest **out, size_t *n, struct err *e);
+/* Replaces the content of `stored`; ERR_NOT_FOUND if this chunk is not there. */
+MUSTUSE int keeper_get_stored(struct keeper *k, const struct digest *digest,
+    uint32_t index, struct buf *stored, struct err *e);
+
+/* Keys and values by turns, wire_pack()ed; keys in order, and behind all that are there. */
+MUSTUSE int keeper_fill(
+    struct keeper *k, enum keeper_db db, struct span items, struct err *e);
+MUSTUSE int keeper_sync(struct keeper *k, struct err *e);
 
 /* The child's side (keeper_child.c): serves until the socket closes; never returns. */
 NORETURN void keeper_serve(int socket_fd, int dirfd, enum keeper_mode mode, pid_t parent);

@@ -50,8 +50,8 @@ int db_reply_result(struct db *db, int rc)
 	if (rc == 0)
 		return db_reply(db, WIRE_DONE, NULL, 0);
 	if (rc == MDB_VERSION_MISMATCH)
-		return reply_text(
-		    db, ERR_LEDGER, "the ledger is of another version than " DB_FORMAT);
+		return reply_text(db, ERR_LEDGER,
+		    "the ledger is of another version than " KEEPER_FORMAT);
 	if (rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == MDB_MAP_FULL)
 		return reply_text(
 		    db, ERR_IO, "ledger: no space left for it; nothing was written");
@@ -91,12 +91,22 @@ static int serve(struct db *db, enum wire_type type)
 		return manifest_serve_count(db);
 	case WIRE_GET_CHUNK:
 		return manifest_serve_get(db);
+	case WIRE_LIST_MANIFESTS:
+		return copy_serve_list(db);
+	case WIRE_GET_STORED:
+		return copy_serve_stored(db);
+	case WIRE_FILL:
+		return copy_serve_fill(db);
+	case WIRE_SYNC:
+		return copy_serve_sync(db);
 	case WIRE_ENTRIES:
 	case WIRE_HEAD:
 	case WIRE_READY:
 	case WIRE_START:
 	case WIRE_COUNT:
 	case WIRE_CHUNK:
+	case WIRE_MANIFESTS:
+	case WIRE_STORED:
 	case WIRE_DONE:
 	case WIRE_ABSENT:
 	case WIRE_CONFLICT:

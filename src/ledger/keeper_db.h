@@ -7,11 +7,8 @@
 
 #include "ledger/keeper.h"
 
-#define DB_FORMAT "layerseal/v1"
 /* A ledger beyond this is no ledger of layers; and what a damaged file says of its size ends here. */
 #define DB_MAP_MAX (64ULL << 30)
-
-enum { DB_META, DB_ENTRY, DB_HEAD, DB_MANIFEST, DB_COUNT };
 
 struct db {
 	struct wire wire;
@@ -59,5 +56,10 @@ MUSTUSE int log_serve_append(struct db *db);
 MUSTUSE int manifest_serve_put(struct db *db);
 MUSTUSE int manifest_serve_count(struct db *db);
 MUSTUSE int manifest_serve_get(struct db *db);
+/* Requests of who copies a database (keeper_copy.c). */
+MUSTUSE int copy_serve_list(struct db *db);
+MUSTUSE int copy_serve_stored(struct db *db);
+MUSTUSE int copy_serve_fill(struct db *db);
+MUSTUSE int copy_serve_sync(struct db *db);
 
 #endif

@@ -26,6 +26,11 @@
 #define SLOT_STEP_MS 10
 #define RESIZE_TRIES 100
 
+static bool is_new(enum keeper_mode mode)
+{
+	return mode == KEEPER_CREATE || mode == KEEPER_FILL;
+}
+
 static const char *const db_names[DB_COUNT] = {"meta", "entry", "head", "manifest"};
 
 /* ---- databases ---- */
@@ -38,16 +43,16 @@ static MDB_val val_of(const char *text)
 /* Writes the format into a new ledger, and wants no other one in an old one. */
 static int check_format(struct db *db, MDB_txn *txn, enum keeper_mode mode)
 {
-	MDB_val key = val_of("format"), value = val_of(DB_FORMAT);
+	MDB_val key = val_of("format"), value = val_of(KEEPER_FORMAT);
 	int rc;
 
-	if (mode == KEEPER_CREATE)
+	if (is_new(mode))
 		return mdb_put(txn, db->dbi[DB_META], &key, &value, MDB_NOOVERWRITE);
 	rc = mdb_get(txn, db->dbi[DB_META], &key, &value);
 	if (rc)
 		return rc;
-	return value.mv_size == strlen(DB_FORMAT) &&
-		       memcmp(value.mv_data, DB_FORMAT, value.mv_size) == 0
+	return value.mv_size == strlen(KEEPER_FORMAT) &&
+		       memcmp(value.mv_data, KEEPER_FORMAT, value.mv_size) == 0
 		   ? 0
 		   : MDB_VERSION_MISMATCH;
 }
@@ -56,8 +61,8 @@ static int check_format(struct db *db, MDB_txn *txn, enum keeper_mode mode)
 static int open_one(struct db *db, MDB_txn *txn, int i, enum keeper_mode mode)
 {
 	unsigned flags;
-	int rc = mdb_dbi_open(
-	    txn, db_names[i], mode == KEEPER_CREATE ? MDB_CREATE : 0, &db->dbi[i]);
+	int rc =
+	    mdb_dbi_open(txn, db_names[i], is_new(mode) ? MDB_CREATE : 0, &db->dbi[i]);
 
 	if (!rc)
 		rc = mdb_dbi_flags(txn, db->dbi[i], &flags);
@@ -69,7 +74,7 @@ static int open_one(struct db *db, MDB_txn *txn, int i, enum keeper_mode mode)
 static int open_dbs(struct db *db, enum keeper_mode mode)
 {
 	MDB_txn *txn;
-	int rc = db_begin(db, mode == KEEPER_CREATE ? 0 : MDB_RDONLY, &txn);
+	int rc = db_begin(db, is_new(mode) ? 0 : MDB_RDONLY, &txn);
 
 	if (rc)
 		return rc;
@@ -142,7 +147,7 @@ static int reserve_lock_file(int *fd)
 
 int db_find(struct db_files *files, enum keeper_mode mode)
 {
-	int flags = mode == KEEPER_CREATE ? O_RDWR | O_CREAT : O_PATH;
+	int flags = is_new(mode) ? O_RDWR | O_CREAT : O_PATH;
 	uint64_t bytes = 0;
 	int rc = open_regular("data.mdb", flags, &files->data_fd, &bytes);
 
@@ -154,7 +159,9 @@ int db_find(struct db_files *files, enum keeper_mode mode)
 int db_open_env(struct db *db, struct db_files *files, enum keeper_mode mode)
 {
 	/* NOTLS: a read transaction belongs to its caller, not to the thread. Syncing stays on. */
-	unsigned flags = MDB_NOTLS | (mode == KEEPER_READ ? MDB_RDONLY : 0);
+	unsigned flags = MDB_NOTLS | (mode == KEEPER_READ      ? MDB_RDONLY
+					 : mode == KEEPER_FILL ? MDB_NOSYNC
+							       : 0);
 	int rc;
 
 	/* Now, because closing a descriptor drops LMDB's locks. */

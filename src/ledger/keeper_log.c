@@ -3,29 +3,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/be.h"
 #include "ledger/entry.h"
 #include "ledger/keeper_db.h"
 
 #define APPEND_MAX_ENTRIES 1000000
-/* In `meta`: u64 sequence number, and one hash for each bit that is set in it. */
-#define START_KEY "start"
 #define START_BYTES_MAX (8 + 64 * 32)
-
-static void store_be64(uint8_t out[static 8], uint64_t n)
-{
-	for (int i = 7; i >= 0; i--, n >>= 8)
-		out[i] = (uint8_t)n;
-}
-
-static uint64_t load_be64(const void *data)
-{
-	const uint8_t *in = data;
-	uint64_t n = 0;
-
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | in[i];
-	return n;
-}
 
 /* ---- dump ---- */
 
@@ -43,7 +26,7 @@ static int newest_head(struct db *db, MDB_txn *txn, uint64_t *size, MDB_val *not
 	if (!rc && (key.mv_size != 8 || note->mv_size > WIRE_MAX_BYTES - sizeof(*size)))
 		rc = MDB_CORRUPTED;
 	if (!rc)
-		*size = load_be64(key.mv_data);
+		*size = be_load64(key.mv_data);
 	return rc;
 }
 
@@ -75,10 +58,10 @@ static int pack_entries(
 	MDB_val key = {sizeof(first), first}, value;
 	int rc;
 
-	store_be64(first, next);
+	be_store64(first, next);
 	rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 	while (rc == 0) {
-		if (key.mv_size != 8 || load_be64(key.mv_data) != next++)
+		if (key.mv_size != 8 || be_load64(key.mv_data) != next++)
 			return MDB_CORRUPTED;
 		rc = pack_entry(db, &value, pack);
 		if (!rc)
@@ -115,7 +98,7 @@ static int send_head(struct db *db, uint64_t size, const MDB_val *note)
 /* Where a reader may begin, if that is noted: the parent finds out whether it is true. */
 static int send_start(struct db *db, MDB_txn *txn, uint64_t *first)
 {
-	MDB_val key = {strlen(START_KEY), (void *)(uintptr_t)START_KEY}, value;
+	MDB_val key = {strlen(KEEPER_START), (void *)(uintptr_t)KEEPER_START}, value;
 	int rc = mdb_get(txn, db->dbi[DB_META], &key, &value);
 
 	*first = 0;
@@ -123,7 +106,7 @@ static int send_start(struct db *db, MDB_txn *txn, uint64_t *first)
 		return rc == MDB_NOTFOUND ? 0 : rc;
 	if (value.mv_size < 8 || value.mv_size > START_BYTES_MAX)
 		return MDB_CORRUPTED;
-	*first = load_be64(value.mv_data);
+	*first = be_load64(value.mv_data);
 	if (db_reply_two(db, WIRE_START, (struct span){first, sizeof(*first)},
 		(struct span){(char *)value.mv_data + 8, value.mv_size - 8}))
 		_exit(0);
@@ -157,7 +140,7 @@ static int send_heads(struct db *db, MDB_cursor *cursor)
 	int rc = mdb_cursor_get(cursor, &key, &note, MDB_FIRST);
 
 	while (rc == 0) {
-		rc = key.mv_size == 8 ? send_head(db, load_be64(key.mv_data), &note)
+		rc = key.mv_size == 8 ? send_head(db, be_load64(key.mv_data), &note)
 				      : MDB_CORRUPTED;
 		if (!rc)
 			rc = mdb_cursor_get(cursor, &key, &note, MDB_NEXT);
@@ -194,7 +177,7 @@ static int send_asked(struct db *db, MDB_txn *txn)
 		uint64_t seq;
 
 		memcpy(&seq, db->payload.data + at, sizeof(seq));
-		store_be64(bytes, seq);
+		be_store64(bytes, seq);
 		rc = mdb_get(txn, db->dbi[DB_ENTRY], &key, &value);
 		if (!rc)
 			rc = pack_entry(db, &value, &pack);
@@ -273,7 +256,7 @@ static bool take_start(struct batch *b, const struct buf *payload)
 		return false;
 	memcpy(&seq, payload->data, sizeof(seq));
 	memcpy(b->start, payload->data, payload->len);
-	store_be64(b->start, seq);
+	be_store64(b->start, seq);
 	b->start_len = payload->len;
 	return true;
 }
@@ -307,7 +290,7 @@ static int put_number(
 	uint8_t bytes[8];
 	MDB_val key = {sizeof(bytes), bytes}, value = {len, (void *)(uintptr_t)data};
 
-	store_be64(bytes, number);
+	be_store64(bytes, number);
 	return mdb_put(txn, dbi, &key, &value, MDB_NOOVERWRITE);
 }
 
@@ -327,7 +310,7 @@ static int check_seen(struct db *db, MDB_txn *txn, const struct batch *b, bool *
 
 static int put_start(struct db *db, MDB_txn *txn, const struct batch *b)
 {
-	MDB_val key = {strlen(START_KEY), (void *)(uintptr_t)START_KEY};
+	MDB_val key = {strlen(KEEPER_START), (void *)(uintptr_t)KEEPER_START};
 	MDB_val value = {b->start_len, (void *)(uintptr_t)b->start};
 
 	return mdb_put(txn, db->dbi[DB_META], &key, &value, 0);

@@ -7,16 +7,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/be.h"
 #include "ledger/keeper_db.h"
-
-/* Index of the record that holds the number of chunks. */
-#define CHUNKS_MARK 0xffffffffU
-
-static void store_be32(uint8_t out[static 4], uint32_t n)
-{
-	for (int i = 3; i >= 0; i--, n >>= 8)
-		out[i] = (uint8_t)n;
-}
 
 struct chunk_id {
 	uint8_t digest[DIGEST_BYTES], index[4];
@@ -27,7 +19,7 @@ static struct chunk_id chunk_id(const void *digest, uint32_t index)
 	struct chunk_id id;
 
 	memcpy(id.digest, digest, DIGEST_BYTES);
-	store_be32(id.index, index);
+	be_store32(id.index, index);
 	return id;
 }
 
@@ -63,9 +55,9 @@ static int put_chunks(struct db *db, MDB_txn *txn, void *ctx, bool *undo)
 		rc = put_value(db, txn, p, index++, data, len);
 	if (!rc && left)
 		return EINVAL;
-	store_be32(all, p->all);
+	be_store32(all, p->all);
 	if (!rc && p->all != WIRE_MORE_CHUNKS)
-		rc = put_value(db, txn, p, CHUNKS_MARK, all, sizeof(all));
+		rc = put_value(db, txn, p, KEEPER_CHUNKS_MARK, all, sizeof(all));
 	return rc;
 }
 
@@ -108,7 +100,7 @@ int manifest_serve_count(struct db *db)
 	rc = db_begin(db, MDB_RDONLY, &txn);
 	if (rc)
 		return db_reply_result(db, rc);
-	rc = get_value(db, txn, db->payload.data, CHUNKS_MARK, &value);
+	rc = get_value(db, txn, db->payload.data, KEEPER_CHUNKS_MARK, &value);
 	if (!rc && value.mv_size != sizeof(n))
 		rc = MDB_CORRUPTED;
 	for (size_t i = 0; !rc && i < sizeof(n); i++)

@@ -2,10 +2,14 @@
 /* ledger.c: see ledger.h: create, open, close; what a ledger says. */
 #include "ledger/ledger.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "ledger/exchange.h"
 #include "ledger/ledger_impl.h"
+
+#define OPEN_TRIES 100
 
 /* ---- heads ---- */
 
@@ -117,6 +121,16 @@ static int load_print_key(struct ledger *l, struct err *e)
 			 "(without the file, every layer is measured)");
 }
 
+/* Before anything is read: what is read must be the newest, or stay in place. */
+static int lock_database(struct ledger *l, const struct ledger_options *o, struct err *e)
+{
+	if (o->alone)
+		return exchange_claim(l->dirfd, l->dbfd, o->wait_s, &l->floor_fd, e);
+	return o->mode == LEDGER_WRITE
+		   ? exchange_hold_off_long(l->dirfd, l->dbfd, &l->floor_fd, e)
+		   : 0;
+}
+
 /* The keeper is forked before there is a secret in memory. */
 static int open_parts(struct ledger *l, const struct ledger_options *o, struct err *e)
 {
@@ -125,6 +139,8 @@ static int open_parts(struct ledger *l, const struct ledger_options *o, struct e
 
 	if (!r)
 		r = ledger_dir_database(l->dirfd, &l->dbfd, e);
+	if (!r)
+		r = lock_database(l, o, e);
 	if (!r)
 		r = keeper_start(
 		    l->dbfd, writes ? KEEPER_WRITE : KEEPER_READ, &l->keeper, e);
@@ -158,7 +174,7 @@ static struct ledger *ledger_new(const struct ledger_options *o)
 	struct ledger *l = xcalloc(1, sizeof(*l));
 
 	l->mode = o->mode;
-	l->dirfd = l->dbfd = -1;
+	l->dirfd = l->dbfd = l->floor_fd = -1;
 	l->trust = *o->trust;
 	l->state = state_new();
 	buf_init(&l->note, NOTE_MAX_BYTES);
@@ -166,14 +182,58 @@ static struct ledger *ledger_new(const struct ledger_options *o)
 	return l;
 }
 
-int ledger_open(const struct ledger_options *o, struct ledger **out, struct err *e)
+static int open_once(
+    const struct ledger_options *o, struct ledger **out, bool *again, struct err *e)
 {
 	struct ledger *l = ledger_new(o);
 	int r = ledger_dir_open(o->dir, &l->dirfd, e);
 
-	*out = NULL;
 	if (!r)
 		r = open_parts(l, o, e);
+	*again = r && l->dbfd >= 0 && exchange_happened(l->dirfd, l->dbfd);
+	if (r) {
+		ledger_close(l);
+		return r;
+	}
+	*out = l;
+	return 0;
+}
+
+int ledger_open(const struct ledger_options *o, struct ledger **out, struct err *e)
+{
+	bool again;
+	int r;
+
+	*out = NULL;
+	/* A database that was exchanged just then went away while it was being opened. */
+	for (int try = 0; (r = open_once(o, out, &again, e)) && again; try++) {
+		if (try == OPEN_TRIES)
+			break;
+	}
+	return r;
+}
+
+void ledger_forget_statprint_key(struct ledger *l)
+{
+	explicit_bzero(&l->print_key, sizeof(l->print_key));
+	l->has_print_key = false;
+}
+
+int ledger_open_database(
+    const struct trust *trust, int dbfd, struct ledger **out, struct err *e)
+{
+	struct ledger *l =
+	    ledger_new(&(struct ledger_options){.mode = LEDGER_READ, .trust = trust});
+	int r = 0;
+
+	*out = NULL;
+	l->dbfd = fcntl(dbfd, F_DUPFD_CLOEXEC, 3);
+	if (l->dbfd < 0)
+		r = err_sys(e, "ledger: its database");
+	if (!r)
+		r = keeper_start(l->dbfd, KEEPER_READ, &l->keeper, e);
+	if (!r)
+		r = ledger_load(l, false, e);
 	if (r) {
 		ledger_close(l);
 		return r;
@@ -313,7 +373,8 @@ void ledger_close(struct ledger *l)
 	forget(l);
 	buf_release(&l->note);
 	signer_free(l->own_key);
-	explicit_bzero(&l->print_key, sizeof(l->print_key));
+	ledger_forget_statprint_key(l);
+	base_close_p(&l->floor_fd);
 	base_close_p(&l->dbfd);
 	base_close_p(&l->dirfd);
 	free(l);

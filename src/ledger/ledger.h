@@ -46,6 +46,9 @@ struct ledger_options {
 	bool whole; /* read every entry, even where a `state` entry would do */
 	const struct anchor_settings *anchors; /* borrowed for the call; NULL: none */
 	enum ledger_anchoring anchoring;
+	/* Nobody else writes until it is closed; waits so long for who does, then ERR_REFUSED. */
+	bool alone;
+	unsigned wait_s;
 };
 
 struct ledger_creation {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ledger/exchange.h"
 #include "ledger/ledger_impl.h"
 
 /* Fewer entries than this are read faster than a snapshot of what counts. */
@@ -64,6 +65,20 @@ static int rehearse(const struct ledger *l, const struct addition *a, struct err
 	return r;
 }
 
+/* Into the database that readers will open, and no other one. */
+static int append_in_place(
+    struct ledger *l, const struct keeper_batch *batch, struct err *e)
+{
+	int r = l->floor_fd >= 0 ? 0 : exchange_hold_off(l->dirfd, l->dbfd, e);
+
+	if (r)
+		return r;
+	r = keeper_append(l->keeper, batch, e);
+	if (l->floor_fd < 0)
+		exchange_let_go(l->dbfd);
+	return r;
+}
+
 static int write_addition(struct ledger *l, const struct addition *a, struct err *e)
 {
 	CLEANUP_FREE struct span *entries = xcalloc(a->n, sizeof(*entries));
@@ -83,7 +98,7 @@ static int write_addition(struct ledger *l, const struct addition *a, struct err
 		batch.start = a->start;
 		batch.peaks = (struct span){a->before_start.peak, n * DIGEST_BYTES};
 	}
-	return keeper_append(l->keeper, &batch, e);
+	return append_in_place(l, &batch, e);
 }
 
 /* It is durable, and a part of the ledger from here on. */
@@ -227,5 +242,7 @@ static bool is_due(const struct ledger *l)
 
 int ledger_maintain(struct ledger *l, struct err *e)
 {
+	if (l->own_key)
+		exchange_tidy(l->dirfd, l->dbfd);
 	return l->own_key && is_due(l) ? append_state(l, e) : 0;
 }

@@ -83,12 +83,13 @@ static int check_complete(int fd, const char *dir, struct err *e)
 	if (found == 0)
 		return err_set(
 		    e, ERR_NOT_FOUND, "no ledger at %s: run layerseal init", dir);
-	return exists(fd, LEDGER_FILE_DATA)
+	/* Twice: the first look may have led into a database that was exchanged just then. */
+	return exists(fd, LEDGER_FILE_DATA) || exists(fd, LEDGER_FILE_DATA)
 		   ? 0
 		   : err_set(e, ERR_LEDGER, "ledger %s: no file " LEDGER_FILE_DATA, dir);
 }
 
-static int open_dir(const char *dir, int *out_fd, struct err *e)
+int ledger_dir_open_any(const char *dir, int *out_fd, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
 	int r = fs_open_root(dir, &fd, e);
@@ -107,7 +108,7 @@ static int open_dir(const char *dir, int *out_fd, struct err *e)
 int ledger_dir_open(const char *dir, int *out_fd, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
-	int r = open_dir(dir, &fd, e);
+	int r = ledger_dir_open_any(dir, &fd, e);
 
 	if (!r)
 		r = check_complete(fd, dir, e);
@@ -130,7 +131,7 @@ static int lock(int fd, const char *dir, struct err *e)
 int ledger_dir_open_unfinished(const char *dir, int *out_fd, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
-	int r = open_dir(dir, &fd, e);
+	int r = ledger_dir_open_any(dir, &fd, e);
 
 	if (!r)
 		r = lock(fd, dir, e);

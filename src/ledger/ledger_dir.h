@@ -10,6 +10,8 @@
 
 /* The database has a directory of its own, so that one rename exchanges it. */
 #define LEDGER_DIR_DATABASE "db"
+/* The one that is about to take its place, or what is left of the old one. */
+#define LEDGER_DIR_NEW "db.new"
 #define LEDGER_FILE_DATA LEDGER_DIR_DATABASE "/data.mdb"
 #define LEDGER_FILE_LOCK LEDGER_DIR_DATABASE "/lock.mdb"
 #define LEDGER_FILE_KEY "key"
@@ -22,6 +24,8 @@
  * ERR_LEDGER: wrong owner, mode or type of the directory or a file, or a file is missing.
  */
 MUSTUSE int ledger_dir_open(const char *dir, int *out_fd, struct err *e);
+/* Whatever is missing in it; ERR_NOT_FOUND only if there is no directory. */
+MUSTUSE int ledger_dir_open_any(const char *dir, int *out_fd, struct err *e);
 /* The other way round: only where init was interrupted. */
 MUSTUSE int ledger_dir_open_unfinished(const char *dir, int *out_fd, struct err *e);
 

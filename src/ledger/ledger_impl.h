@@ -14,6 +14,7 @@
 struct ledger {
 	enum ledger_mode mode;
 	int dirfd, dbfd;
+	int floor_fd; /* keeps others from exchanging the database, or all from writing; -1: no lock */
 	struct keeper *keeper;
 	struct trust trust;
 	struct signer *own_key; /* NULL: verify only */
@@ -53,6 +54,18 @@ struct ledger_leaf {
 typedef int ledger_leaf_fn(void *ctx, const struct ledger_leaf *leaf, struct err *e);
 MUSTUSE int ledger_replay_leaves(
     struct ledger *l, ledger_leaf_fn *fn, void *ctx, struct err *e);
+
+/* Before more processes are forked. */
+void ledger_forget_statprint_key(struct ledger *l);
+
+/* A database and nothing around it, read like that of any ledger; `dbfd` is borrowed. */
+MUSTUSE int ledger_open_database(
+    const struct trust *trust, int dbfd, struct ledger **out, struct err *e);
+
+/* Manifests in a database that is not, or not yet, that of a ledger. */
+struct manifest_writer *manifest_writer_into(struct keeper *k, int dirfd);
+MUSTUSE int manifest_reader_from(struct keeper *k, const struct digest *digest,
+    struct manifest_reader **out, struct err *e);
 
 /* Signs the root of a tree as the next head. */
 MUSTUSE int ledger_sign_head(const struct merkle *tree,

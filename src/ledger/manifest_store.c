@@ -25,7 +25,8 @@ struct frame {
 };
 
 struct manifest_writer {
-	struct ledger *ledger;
+	struct keeper *keeper;
+	int dirfd;
 	struct sha256 *hash;
 	struct buf plain;  /* of the chunk being filled */
 	struct buf packed; /* chunks of the frame being filled */
@@ -36,20 +37,25 @@ struct manifest_writer {
 	size_t n_frames;
 };
 
-int manifest_writer_new(struct ledger *l, struct manifest_writer **out, struct err *e)
+struct manifest_writer *manifest_writer_into(struct keeper *k, int dirfd)
 {
-	struct manifest_writer *w;
+	struct manifest_writer *w = xcalloc(1, sizeof(*w));
 
-	*out = NULL;
-	if (!ledger_writable(l))
-		return err_set(e, ERR_REFUSED, "the ledger cannot be written");
-	w = xcalloc(1, sizeof(*w));
-	w->ledger = l;
+	w->keeper = k;
+	w->dirfd = dirfd;
 	w->hash = sha256_new();
 	w->spill_fd = -1;
 	buf_init(&w->plain, KEEPER_CHUNK_BYTES);
 	buf_init(&w->packed, WIRE_MAX_BYTES);
-	*out = w;
+	return w;
+}
+
+int manifest_writer_new(struct ledger *l, struct manifest_writer **out, struct err *e)
+{
+	*out = NULL;
+	if (!ledger_writable(l))
+		return err_set(e, ERR_REFUSED, "the ledger cannot be written");
+	*out = manifest_writer_into(l->keeper, l->dirfd);
 	return 0;
 }
 
@@ -90,7 +96,7 @@ static int open_spill(int dirfd, int *out_fd, struct err *e)
 
 static int spill(struct manifest_writer *w, struct err *e)
 {
-	if (w->spill_fd < 0 && open_spill(w->ledger->dirfd, &w->spill_fd, e))
+	if (w->spill_fd < 0 && open_spill(w->dirfd, &w->spill_fd, e))
 		return e->code;
 	if (fs_write_all(w->spill_fd, w->packed.data, w->packed.len, e))
 		return err_wrap(e, "ledger: a temporary file for a manifest");
@@ -151,19 +157,19 @@ static int put_spilled(
 			return spill_error(e);
 		}
 		at += n;
-		r = keeper_put_chunks(w->ledger->keeper, digest, &c, e);
+		r = keeper_put_chunks(w->keeper, digest, &c, e);
 	}
 	return r;
 }
 
 /* True if it is stored already, and can be read: a seal may heal a damaged one. */
-static bool is_stored(struct ledger *l, const struct digest *digest)
+static bool is_stored(struct keeper *k, const struct digest *digest)
 {
 	struct manifest_reader *reader;
 	const char *data;
 	struct err ignored;
 	size_t len = 1;
-	int r = manifest_reader_new(l, digest, &reader, &ignored);
+	int r = manifest_reader_from(k, digest, &reader, &ignored);
 
 	while (!r && len > 0)
 		r = manifest_reader_next(reader, &data, &len, &ignored);
@@ -182,14 +188,14 @@ int manifest_writer_commit(
 	if (!r && !digest_equal(&computed, digest))
 		r = err_set(
 		    e, ERR_INTERNAL, "a manifest is not the one that was measured");
-	if (r || is_stored(w->ledger, digest))
+	if (r || is_stored(w->keeper, digest))
 		return r;
 	r = w->n_frames ? put_spilled(w, digest, e) : 0;
 	if (r)
 		return r;
 	last =
 	    (struct keeper_chunks){w->first, w->chunks, {w->packed.data, w->packed.len}};
-	return keeper_put_chunks(w->ledger->keeper, digest, &last, e);
+	return keeper_put_chunks(w->keeper, digest, &last, e);
 }
 
 /* ---- reading ---- */
@@ -204,22 +210,28 @@ struct manifest_reader {
 	bool failed;
 };
 
-int manifest_reader_new(struct ledger *l, const struct digest *digest,
+int manifest_reader_from(struct keeper *k, const struct digest *digest,
     struct manifest_reader **out, struct err *e)
 {
 	uint32_t chunks;
-	int r = keeper_count_chunks(l->keeper, digest, &chunks, e);
+	int r = keeper_count_chunks(k, digest, &chunks, e);
 
 	*out = NULL;
 	if (r)
 		return r;
 	*out = xcalloc(1, sizeof(**out));
-	(*out)->keeper = l->keeper;
+	(*out)->keeper = k;
 	(*out)->digest = *digest;
 	(*out)->hash = sha256_new();
 	(*out)->chunks = chunks;
 	buf_init(&(*out)->text, KEEPER_CHUNK_BYTES);
 	return 0;
+}
+
+int manifest_reader_new(struct ledger *l, const struct digest *digest,
+    struct manifest_reader **out, struct err *e)
+{
+	return manifest_reader_from(l->keeper, digest, out, e);
 }
 
 static int damaged(struct err *e)

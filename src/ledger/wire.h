@@ -20,15 +20,23 @@ enum wire_type {
 			    * WIRE_MORE_CHUNKS), items of compressed text -> DONE */
 	WIRE_COUNT_CHUNKS, /* digest -> COUNT, ABSENT */
 	WIRE_GET_CHUNK,	   /* digest, u32 index -> CHUNK */
+	/* requests of who copies a database */
+	WIRE_LIST_MANIFESTS, /* -> MANIFESTS..., DONE */
+	WIRE_GET_STORED,     /* digest, u32 index -> STORED, ABSENT */
+	WIRE_FILL, /* u32 database, items that are keys and values by turns, in order
+		    * and behind all that is there -> DONE */
+	WIRE_SYNC, /* -> DONE */
 	/* both ways */
 	WIRE_ENTRIES, /* items (wire_pack) of one entry each */
 	WIRE_HEAD,    /* u64 size, note text */
 	WIRE_START,   /* u64 sequence number where a reader may begin, and the
 		       * roots of the perfect subtrees left of it */
 	/* answers */
-	WIRE_READY, /* before all others, once: struct confinement */
-	WIRE_COUNT, /* u32 */
-	WIRE_CHUNK, /* plain text, at least one byte */
+	WIRE_READY,	/* before all others, once: struct confinement */
+	WIRE_COUNT,	/* u32 */
+	WIRE_CHUNK,	/* plain text, at least one byte */
+	WIRE_MANIFESTS, /* struct keeper_manifest... by digest */
+	WIRE_STORED,	/* a chunk as it is stored */
 	WIRE_DONE,
 	WIRE_ABSENT,
 	WIRE_CONFLICT,

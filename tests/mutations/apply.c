@@ -325,7 +325,7 @@ static void apply_to_data(
 	switch (m->kind) {
 	case TWICE:
 		put_number(fd, m->and_at, m->value, m->len);
-		__attribute__((fallthrough));
+		/* fallthrough */
 	case WRITE:
 		put_number(fd, m->at, m->value, m->len);
 		break;
@@ -338,7 +338,7 @@ static void apply_to_data(
 		break;
 	case EXCHANGE:
 		put_page(fd, all, m->and_at, m->at, m->value);
-		__attribute__((fallthrough));
+		/* fallthrough */
 	case COPY:
 		put_page(fd, all, m->at, m->and_at, m->value);
 		break;
