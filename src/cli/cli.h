@@ -52,6 +52,9 @@ int ledger_check(struct cli *c, int argc, char **argv, struct err *e);
 int ledger_export(struct cli *c, int argc, char **argv, struct err *e);
 int ledger_proof(struct cli *c, int argc, char **argv, struct err *e);
 int ledger_check_proof(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_backup(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_restore(struct cli *c, int argc, char **argv, struct err *e);
+int ledger_compact(struct cli *c, int argc, char **argv, struct err *e);
 int ledger_consistency(struct cli *c, int argc, char **argv, struct err *e);
 
 int key_generate(struct cli *c, int argc, char **argv, struct err *e);

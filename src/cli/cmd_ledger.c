@@ -8,7 +8,8 @@ const struct command ledger_commands[] = {
     {"attest", ledger_attest,
 	"[--key FILE] [-o FILE] LAYER|IMAGE, or --check PUBLIC-KEY [-o FILE] FILE",
 	"a seal as a signed in-toto statement", NULL},
-    {"check", ledger_check, "[--manifests] [--json] [DIR]",
+    {"check", ledger_check,
+	"[--manifests] [--json] [DIR], or --rebuild [--wait SECONDS] [--json]",
 	"check the whole log, or an export of it, from public keys", NULL},
     {"export", ledger_export, "[--signify] DIR",
 	"write the log as plain files (C2SP tlog-tiles)", NULL},
@@ -18,6 +19,12 @@ const struct command ledger_commands[] = {
 	"check such a proof, without the log", NULL},
     {"consistency", ledger_consistency, "OLD NEW",
 	"prove that a log is the continuation of an older one", NULL},
+    {"backup", ledger_backup, "[--with-secrets] [--json] DIR",
+	"copy the ledger as it is now, and read the copy again", NULL},
+    {"restore", ledger_restore, "[--wait SECONDS] [--json] DIR",
+	"put a backup in place; never an older ledger", NULL},
+    {"compact", ledger_compact, "[--dry-run] [--wait SECONDS] [--json]",
+	"drop the listings of what was retired, and give the space back", NULL},
     {.name = NULL},
 };
 

@@ -5,26 +5,31 @@
 #include <stdio.h>
 
 #include "base/esc.h"
-#include "cli/cli.h"
-#include "cli/jsonout.h"
+#include "cli/copies.h"
 #include "ledger/audit.h"
 
 struct arguments {
-	bool manifests, json;
+	bool manifests, json, rebuild;
+	unsigned wait_s;
 	const char *dir; /* NULL: the ledger */
 };
 
 static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 {
-	static const struct option options[] = {
-	    {"manifests", no_argument, NULL, 'm'}, {"json", no_argument, NULL, 'j'}, {0}};
+	static const struct option options[] = {{"manifests", no_argument, NULL, 'm'},
+	    {"json", no_argument, NULL, 'j'}, {"rebuild", no_argument, NULL, 'r'},
+	    {"wait", required_argument, NULL, 'w'}, {0}};
 	int option;
 
-	*out = (struct arguments){0};
+	*out = (struct arguments){.wait_s = COPIES_WAIT_S};
 	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (option != 'm' && option != 'j')
+		if (option != 'm' && option != 'j' && option != 'r' && option != 'w')
 			return cli_usage_error(e, "ledger check",
-			    "an option that ledger check does not have");
+			    "an option that ledger check does not have, or without its "
+			    "value");
+		if (option == 'w' && copies_parse_wait(optarg, &out->wait_s, e))
+			return e->code;
+		out->rebuild |= option == 'r';
 		out->manifests |= option == 'm';
 		out->json |= option == 'j';
 	}
@@ -35,6 +40,9 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 	if (out->dir && out->manifests)
 		return cli_usage_error(
 		    e, "ledger check", "an export has no manifests to check");
+	if (out->rebuild && (out->dir || out->manifests))
+		return cli_usage_error(
+		    e, "ledger check", "--rebuild is about the ledger, and all of it");
 	return 0;
 }
 
@@ -103,6 +111,8 @@ int ledger_check(struct cli *c, int argc, char **argv, struct err *e)
 	struct audit_options o = {.trust = &trust};
 	int r = parse(argc, argv, &a, e);
 
+	if (!r && a.rebuild)
+		return ledger_check_rebuild(c, a.wait_s, a.json, e);
 	if (!r && !a.dir)
 		r = cli_open_ledger(c, LEDGER_READ, false, &ledger, e);
 	if (!r)
