@@ -157,12 +157,13 @@ static int apply_landlock(
 /* ---- seccomp ---- */
 
 static const int calls[] = {
-    /* the socket; a stopped poll() is started again */
+    /* the socket, how long we waited for it; a stopped poll() is started again */
     SCMP_SYS(recvfrom),
     SCMP_SYS(sendto),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
     SCMP_SYS(restart_syscall),
+    SCMP_SYS(clock_gettime),
     /* LMDB: opening */
     SCMP_SYS(fstat),
     SCMP_SYS(newfstatat),

@@ -3,6 +3,7 @@
 #include "ledger/keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -102,11 +103,11 @@ static bool has_ended(struct keeper *k, int *status)
 }
 
 /* It holds its end of the socket, so there is no death to wait for. */
-static bool is_silent(const struct keeper *k)
+static bool is_alive(const struct keeper *k)
 {
-	char byte;
+	struct pollfd p = {.fd = k->wire.fd};
 
-	return recv(k->wire.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+	return poll(&p, 1, 0) == 0;
 }
 
 static int died(int signal, struct err *e)
@@ -134,7 +135,7 @@ static int lost(struct keeper *k, struct err *e)
 	struct err why = *e;
 	int status = 0;
 
-	if (!is_silent(k) && has_ended(k, &status)) {
+	if (!is_alive(k) && has_ended(k, &status)) {
 		if (WIFSIGNALED(status))
 			return died(WTERMSIG(status), e);
 		if (WEXITSTATUS(status) == EXIT_INTERNAL)
@@ -179,11 +180,12 @@ static int say(struct keeper *k, enum wire_type type, struct span first,
 	return 0;
 }
 
+/* Why it could not answer, in its own words: they are shown and mean nothing more. */
 static int remote_error(struct keeper *k, struct err *e)
 {
 	uint32_t code;
 
-	if (k->payload.len < sizeof(code))
+	if (k->payload.len <= sizeof(code) || !k->payload.data[sizeof(code)])
 		return unexpected(k, e);
 	memcpy(&code, k->payload.data, sizeof(code));
 	return err_set(e, code == -ERR_IO ? ERR_IO : ERR_LEDGER, "%s",
@@ -279,14 +281,19 @@ static int take_entries(struct keeper *k, entry_fn *fn, void *ctx, struct err *e
 	return r ? r : left ? unexpected(k, e) : 0;
 }
 
-/* Frames of entries until DONE; `type` is that of the frame that came already. */
+/*
+ * Frames of entries until DONE; `type` is that of the frame that came already. Only the last may be
+ * short: who took the keeper over cannot keep us with ever more frames of nothing.
+ */
 static int take_rest(
     struct keeper *k, enum wire_type type, entry_fn *fn, void *ctx, struct err *e)
 {
+	bool full = true;
 	int r = 0;
 
 	while (!r && type == WIRE_ENTRIES) {
-		r = take_entries(k, fn, ctx, e);
+		r = full ? take_entries(k, fn, ctx, e) : unexpected(k, e);
+		full = k->payload.len > WIRE_PACK_BYTES;
 		if (!r)
 			r = answer(k, &type, e);
 	}
@@ -331,8 +338,27 @@ int keeper_dump(
 	return end_reading(k, r ? r : dump(k, short_cut, sink, e));
 }
 
+struct rising {
+	numbered_fn *fn;
+	void *ctx;
+	uint64_t last;
+	bool first;
+};
+
+static int take_rising(void *ctx, uint64_t number, struct span bytes, struct err *e)
+{
+	struct rising *r = ctx;
+
+	if (!r->first && number <= r->last)
+		return err_set(e, ERR_LEDGER, "ledger: its checkpoints are out of order");
+	r->first = false;
+	r->last = number;
+	return r->fn(r->ctx, number, bytes, e);
+}
+
 int keeper_heads(struct keeper *k, numbered_fn *head, void *ctx, struct err *e)
 {
+	struct rising rising = {head, ctx, 0, true};
 	enum wire_type type = WIRE_HEAD;
 	int r = begin(k, KEEPER_READ_PATIENCE_S, e);
 
@@ -341,7 +367,7 @@ int keeper_heads(struct keeper *k, numbered_fn *head, void *ctx, struct err *e)
 	while (!r && type == WIRE_HEAD) {
 		r = answer(k, &type, e);
 		if (!r && type == WIRE_HEAD)
-			r = take_numbered(k, head, ctx, e);
+			r = take_numbered(k, take_rising, &rising, e);
 	}
 	if (!r && type != WIRE_DONE)
 		r = unexpected(k, e);

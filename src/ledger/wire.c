@@ -6,6 +6,9 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
+
+#define STEP_MS 1000
 
 struct head {
 	uint32_t type, len;
@@ -35,48 +38,71 @@ bool wire_unpack(const char **rest, size_t *left, const char **data, size_t *len
 	return true;
 }
 
-/*
- * Waits in steps of a second and counts steps: a program that was stopped (^Z) or a machine that
- * slept loses one step, and does not take the time it was away for the other side's silence.
- */
-static int wait_for(const struct wire *w, short events, struct err *e)
+/* One frame on its way. */
+struct transfer {
+	const struct wire *w;
+	unsigned waited_ms; /* of the patience, by now */
+};
+
+static unsigned since_ms(const struct timespec *start)
 {
-	struct pollfd p = {.fd = w->fd, .events = events};
+	struct timespec now;
 
-	for (int waited = 0; w->patience_s < 0 || waited < w->patience_s; waited++) {
-		int n = poll(&p, 1, 1000);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned)(1000 * (now.tv_sec - start->tv_sec) +
+			  (now.tv_nsec - start->tv_nsec) / 1000000);
+}
 
+/*
+ * Waits in steps of at most a second: a program that was stopped (^Z) or a machine that slept loses
+ * one step, and does not take the time it was away for the other side's silence. Steps add up over a
+ * frame, or a byte now and then would be enough to keep us for ever.
+ */
+static int wait_for(struct transfer *t, short events, struct err *e)
+{
+	struct pollfd p = {.fd = t->w->fd, .events = events};
+
+	while (
+	    t->w->patience_s < 0 || t->waited_ms < 1000U * (unsigned)t->w->patience_s) {
+		struct timespec start;
+		unsigned ms;
+		int n;
+
+		clock_gettime(CLOCK_MONOTONIC, &start);
+		n = poll(&p, 1, STEP_MS);
+		ms = since_ms(&start);
+		t->waited_ms += ms < STEP_MS ? ms : STEP_MS;
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return err_sys(e, "poll");
 	}
-	return err_set(e, ERR_IO, "no answer for %d s", w->patience_s);
+	return err_set(e, ERR_IO, "no answer for %d s", t->w->patience_s);
 }
 
 /* What to do about errno: 0 to try again. */
-static int retry(const struct wire *w, short events, const char *what, struct err *e)
+static int retry(struct transfer *t, short events, struct err *e)
 {
 	if (errno == EINTR)
 		return 0;
 	if (errno == EAGAIN)
-		return wait_for(w, events, e);
-	return err_sys(e, "%s", what);
+		return wait_for(t, events, e);
+	return err_sys(e, "%s", events == POLLIN ? "recv" : "send");
 }
 
-static int send_all(const struct wire *w, struct span s, struct err *e)
+static int send_all(struct transfer *t, struct span s, struct err *e)
 {
 	const char *p = s.data;
 	int r = 0;
 
 	for (size_t sent = 0; !r && sent < s.len;) {
 		ssize_t n =
-		    send(w->fd, p + sent, s.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		    send(t->w->fd, p + sent, s.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0)
 			sent += (size_t)n;
 		else
-			r = retry(w, POLLOUT, "send", e);
+			r = retry(t, POLLOUT, e);
 	}
 	return r;
 }
@@ -85,30 +111,31 @@ int wire_send(const struct wire *w, enum wire_type type, struct span first,
     struct span second, struct err *e)
 {
 	struct head head = {.type = type, .len = (uint32_t)(first.len + second.len)};
+	struct transfer t = {.w = w};
 	int r;
 
 	if (first.len + second.len > WIRE_MAX_BYTES)
 		return err_set(
 		    e, ERR_INTERNAL, "frame of %zu bytes", first.len + second.len);
-	r = send_all(w, (struct span){&head, sizeof(head)}, e);
+	r = send_all(&t, (struct span){&head, sizeof(head)}, e);
 	if (!r)
-		r = send_all(w, first, e);
-	return r ? r : send_all(w, second, e);
+		r = send_all(&t, first, e);
+	return r ? r : send_all(&t, second, e);
 }
 
 static int recv_all(
-    const struct wire *w, void *data, size_t len, bool may_end, struct err *e)
+    struct transfer *t, void *data, size_t len, bool may_end, struct err *e)
 {
 	char *p = data;
 	int r = 0;
 
 	for (size_t got = 0; !r && got < len;) {
-		ssize_t n = recv(w->fd, p + got, len - got, MSG_DONTWAIT);
+		ssize_t n = recv(t->w->fd, p + got, len - got, MSG_DONTWAIT);
 
 		if (n > 0)
 			got += (size_t)n;
 		else if (n < 0)
-			r = retry(w, POLLIN, "recv", e);
+			r = retry(t, POLLIN, e);
 		else
 			r = may_end && got == 0
 				? err_set(e, ERR_NOT_FOUND, "closed")
@@ -120,8 +147,9 @@ static int recv_all(
 int wire_recv(
     const struct wire *w, enum wire_type *type, struct buf *payload, struct err *e)
 {
+	struct transfer t = {.w = w};
 	struct head head;
-	int r = recv_all(w, &head, sizeof(head), true, e);
+	int r = recv_all(&t, &head, sizeof(head), true, e);
 
 	if (r)
 		return r;
@@ -131,7 +159,7 @@ int wire_recv(
 	buf_clear(payload);
 	r = buf_reserve(payload, head.len, e);
 	if (!r)
-		r = recv_all(w, payload->data, head.len, false, e);
+		r = recv_all(&t, payload->data, head.len, false, e);
 	if (r)
 		return r;
 	payload->len = head.len;

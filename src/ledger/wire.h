@@ -64,7 +64,7 @@ struct span {
 /* One end of the socket. */
 struct wire {
 	int fd;
-	int patience_s; /* how long the other side may do nothing at all; -1: for ever */
+	int patience_s; /* how long one frame may keep us waiting; -1: for ever */
 };
 
 /* Sends the two parts as one payload. ERR_IO: the other side is gone, or stalled. */
