@@ -15,12 +15,13 @@ static int print_line(void *ctx, const char *line, size_t len,
 	return fwrite(line, 1, len, stdout) == len ? 0 : err_sys(e, "standard output");
 }
 
-static int print_sealed(struct ledger *l, const struct digest *tree, struct err *e)
+static int print_sealed(
+    struct ledger *l, const struct entry_seal_layer *seal, struct err *e)
 {
 	struct manifest_reader *reader;
 	const char *data;
 	size_t len;
-	int r = manifest_reader_new(l, tree, &reader, e);
+	int r = manifest_reader_new(l, &seal->tree, seal->manifest_bytes, &reader, e);
 
 	if (r)
 		return r;
@@ -108,7 +109,7 @@ int cmd_manifest(struct cli *c, int argc, char **argv, struct err *e)
 		r = find(&s, argv[optind], &layer, e);
 	if (!r)
 		r = current ? print_current(&s.guard, layer->seal->layer, e)
-			    : print_sealed(s.ledger, &layer->seal->tree, e);
+			    : print_sealed(s.ledger, layer->seal, e);
 	if (!r && fflush(stdout))
 		r = err_sys(e, "standard output");
 	return r;

@@ -164,7 +164,8 @@ static int explain(const struct guard *g, const struct entry_seal_layer *seal,
 	struct compare *compare = NULL;
 	struct tree_result again;
 	struct tree_options opt = {.threads = g->threads, .line = compare_line};
-	int r = manifest_reader_new(g->ledger, &seal->tree, &sealed, e);
+	int r =
+	    manifest_reader_new(g->ledger, &seal->tree, seal->manifest_bytes, &sealed, e);
 
 	if (r)
 		return err_wrap(e, "sealed manifest of layer %.12s", l->id);

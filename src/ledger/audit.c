@@ -238,7 +238,7 @@ static int check_manifest(struct ledger *l, const struct entry_seal_layer *seal,
 	uint64_t bytes = 0;
 	const char *data;
 	size_t len = 1;
-	int r = manifest_reader_new(l, &seal->tree, &reader, e);
+	int r = manifest_reader_new(l, &seal->tree, seal->manifest_bytes, &reader, e);
 
 	while (!r && len) {
 		r = manifest_reader_next(reader, &data, &len, e);

@@ -206,7 +206,7 @@ static int read_through(struct keeper *k, const struct digest *d, struct err *e)
 	struct manifest_reader *reader = NULL;
 	const char *data;
 	size_t len = 1;
-	int r = manifest_reader_from(k, d, &reader, e);
+	int r = manifest_reader_from(k, d, MANIFEST_BYTES_UNKNOWN, &reader, e);
 
 	while (!r && len > 0)
 		r = manifest_reader_next(reader, &data, &len, e);

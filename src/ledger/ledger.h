@@ -219,11 +219,12 @@ void manifest_writer_free(struct manifest_writer *w); /* drops what was not comm
 /*
  * Reads one back in chunks: *len == 0 at the end, where the SHA-256 of everything has been checked
  * against `digest` (ERR_LEDGER if it differs: discard what was read). ERR_NOT_FOUND if not there.
+ * `bytes` is its length as it was signed.
  * An error stays: after one, every further call fails.
  */
 struct manifest_reader;
 MUSTUSE int manifest_reader_new(struct ledger *l, const struct digest *digest,
-    struct manifest_reader **out, struct err *e);
+    uint64_t bytes, struct manifest_reader **out, struct err *e);
 int manifest_reader_next(void *reader, const char **data, size_t *len, struct err *e);
 void manifest_reader_free(struct manifest_reader *r);
 

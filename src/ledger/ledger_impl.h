@@ -64,8 +64,9 @@ MUSTUSE int ledger_open_database(
 
 /* Manifests in a database that is not, or not yet, that of a ledger. */
 struct manifest_writer *manifest_writer_into(struct keeper *k, int dirfd);
+#define MANIFEST_BYTES_UNKNOWN UINT64_MAX
 MUSTUSE int manifest_reader_from(struct keeper *k, const struct digest *digest,
-    struct manifest_reader **out, struct err *e);
+    uint64_t bytes, struct manifest_reader **out, struct err *e);
 
 /* Signs the root of a tree as the next head. */
 MUSTUSE int ledger_sign_head(const struct merkle *tree,

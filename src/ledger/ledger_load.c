@@ -149,7 +149,7 @@ static int read_snapshot(
 	struct manifest_reader *reader = NULL;
 	const char *data = NULL;
 	size_t len = 1;
-	int r = manifest_reader_new(l, &said->snapshot, &reader, e);
+	int r = manifest_reader_new(l, &said->snapshot, said->bytes, &reader, e);
 
 	while (!r && len) {
 		r = manifest_reader_next(reader, &data, &len, e);

@@ -28,6 +28,7 @@ struct manifest_writer {
 	struct keeper *keeper;
 	int dirfd;
 	struct sha256 *hash;
+	uint64_t bytes;	   /* of text, so far */
 	struct buf plain;  /* of the chunk being filled */
 	struct buf packed; /* chunks of the frame being filled */
 	uint32_t first;	   /* index of its first chunk */
@@ -128,6 +129,7 @@ int manifest_writer_add(
 	int r = 0;
 
 	sha256_update(w->hash, text, len);
+	w->bytes += len;
 	while (!r && len > 0) {
 		size_t room = w->plain.max - w->plain.len, n = len < room ? len : room;
 
@@ -163,13 +165,13 @@ static int put_spilled(
 }
 
 /* True if it is stored already, and can be read: a seal may heal a damaged one. */
-static bool is_stored(struct keeper *k, const struct digest *digest)
+static bool is_stored(struct keeper *k, const struct digest *digest, uint64_t bytes)
 {
 	struct manifest_reader *reader;
 	const char *data;
 	struct err ignored;
 	size_t len = 1;
-	int r = manifest_reader_from(k, digest, &reader, &ignored);
+	int r = manifest_reader_from(k, digest, bytes, &reader, &ignored);
 
 	while (!r && len > 0)
 		r = manifest_reader_next(reader, &data, &len, &ignored);
@@ -188,7 +190,7 @@ int manifest_writer_commit(
 	if (!r && !digest_equal(&computed, digest))
 		r = err_set(
 		    e, ERR_INTERNAL, "a manifest is not the one that was measured");
-	if (r || is_stored(w->keeper, digest))
+	if (r || is_stored(w->keeper, digest, w->bytes))
 		return r;
 	r = w->n_frames ? put_spilled(w, digest, e) : 0;
 	if (r)
@@ -210,7 +212,13 @@ struct manifest_reader {
 	bool failed;
 };
 
-int manifest_reader_from(struct keeper *k, const struct digest *digest,
+static int damaged(struct err *e)
+{
+	return err_set(e, ERR_LEDGER, "ledger: a stored manifest is damaged");
+}
+
+/* A database can hold chunks without end; that the text is another would be known after them only. */
+int manifest_reader_from(struct keeper *k, const struct digest *digest, uint64_t bytes,
     struct manifest_reader **out, struct err *e)
 {
 	uint32_t chunks;
@@ -219,6 +227,9 @@ int manifest_reader_from(struct keeper *k, const struct digest *digest,
 	*out = NULL;
 	if (r)
 		return r;
+	if (bytes != MANIFEST_BYTES_UNKNOWN &&
+	    chunks != bytes / KEEPER_CHUNK_BYTES + (bytes % KEEPER_CHUNK_BYTES != 0))
+		return damaged(e);
 	*out = xcalloc(1, sizeof(**out));
 	(*out)->keeper = k;
 	(*out)->digest = *digest;
@@ -228,15 +239,10 @@ int manifest_reader_from(struct keeper *k, const struct digest *digest,
 	return 0;
 }
 
-int manifest_reader_new(struct ledger *l, const struct digest *digest,
+int manifest_reader_new(struct ledger *l, const struct digest *digest, uint64_t bytes,
     struct manifest_reader **out, struct err *e)
 {
-	return manifest_reader_from(l->keeper, digest, out, e);
-}
-
-static int damaged(struct err *e)
-{
-	return err_set(e, ERR_LEDGER, "ledger: a stored manifest is damaged");
+	return manifest_reader_from(l->keeper, digest, bytes, out, e);
 }
 
 /* The end is only told as such once the text is known to be the right one. */
@@ -250,6 +256,8 @@ static int read_on(struct manifest_reader *r, struct err *e)
 	if (r->next < r->chunks) {
 		int rc = keeper_get_chunk(r->keeper, &r->digest, r->next++, &r->text, e);
 
+		if (!rc && r->next < r->chunks && r->text.len != KEEPER_CHUNK_BYTES)
+			rc = damaged(e);
 		sha256_update(r->hash, r->text.data, rc ? 0 : r->text.len);
 		return rc;
 	}

@@ -403,7 +403,7 @@ static bool manifest_is_right(struct ledger *l, unsigned n)
 	const char *data = NULL;
 	struct err e;
 	size_t len = 1, at = 0;
-	int r = manifest_reader_new(l, &truth.manifests[n], &m, &e);
+	int r = manifest_reader_new(l, &truth.manifests[n], manifest_sizes[n], &m, &e);
 	bool right = true;
 
 	while (!r && right && len) {

@@ -179,7 +179,7 @@ static void readers_go_on(void **state)
 	ledger_close(l);
 	reader = must_open(LEDGER_READ);
 	free(listing(2, &digest));
-	assert_int_equal(manifest_reader_new(reader, &digest, &m, &e), 0);
+	assert_int_equal(manifest_reader_new(reader, &digest, TEXT_BYTES, &m, &e), 0);
 	assert_int_equal(manifest_reader_next(m, &data, &len, &e), 0);
 	must_compact();
 	must_compact();

@@ -40,13 +40,13 @@ static int put(struct ledger *l, const char *text, size_t len,
 	return r;
 }
 
-static int get(
-    struct ledger *l, const struct digest *digest, struct buf *out, struct err *e)
+static int get(struct ledger *l, const struct digest *digest, size_t bytes,
+    struct buf *out, struct err *e)
 {
 	struct manifest_reader *m;
 	const char *data;
 	size_t len = 1;
-	int r = manifest_reader_new(l, digest, &m, e);
+	int r = manifest_reader_new(l, digest, bytes, &m, e);
 
 	buf_clear(out);
 	while (!r && len > 0) {
@@ -71,7 +71,7 @@ static void comes_back(struct ledger *l, const char *text, size_t len)
 
 	buf_init(&out, 64 << 20);
 	sha256(text, len, &digest);
-	if (get(l, &digest, &out, &e))
+	if (get(l, &digest, len, &out, &e))
 		fail_msg("%s", e.msg);
 	assert_int_equal(out.len, len);
 	assert_memory_equal(out.data, text, len);
@@ -138,13 +138,13 @@ static void only_what_it_says(void **state)
 	l = must_open(LEDGER_WRITE);
 	sha256("text", 4, &digest);
 	sha256("other", 5, &other);
-	assert_int_equal(get(l, &digest, &out, &e), ERR_NOT_FOUND);
+	assert_int_equal(get(l, &digest, 4, &out, &e), ERR_NOT_FOUND);
 	assert_int_equal(put(l, "text", 4, &other, &e), ERR_INTERNAL);
-	assert_int_equal(get(l, &other, &out, &e), ERR_NOT_FOUND);
+	assert_int_equal(get(l, &other, 5, &out, &e), ERR_NOT_FOUND);
 	assert_int_equal(put(l, "text", 4, &digest, &e), 0);
 	ledger_close(l);
 	l = must_open(LEDGER_READ);
-	assert_int_equal(get(l, &digest, &out, &e), 0);
+	assert_int_equal(get(l, &digest, 4, &out, &e), 0);
 	ledger_close(l);
 }
 
@@ -163,7 +163,8 @@ static void side_by_side(void **state)
 	for (int i = 0; i < 2; i++) {
 		sha256(text[i], 3 * CHUNK, &digest[i]);
 		assert_int_equal(put(l, text[i], 3 * CHUNK, &digest[i], &e), 0);
-		assert_int_equal(manifest_reader_new(l, &digest[i], &m[i], &e), 0);
+		assert_int_equal(
+		    manifest_reader_new(l, &digest[i], 3 * CHUNK, &m[i], &e), 0);
 	}
 	for (size_t chunk = 0; chunk < 4; chunk++) {
 		for (int i = 0; i < 2; i++) {
@@ -228,7 +229,7 @@ static void forge_raw(
 	lmdb_commit(&m);
 }
 
-static int get_reopened(const struct digest *digest)
+static int get_reopened(const struct digest *digest, size_t bytes)
 {
 	CLEANUP_BUF struct buf out;
 	struct ledger *l = must_open(LEDGER_READ);
@@ -236,7 +237,7 @@ static int get_reopened(const struct digest *digest)
 	int r;
 
 	buf_init(&out, 1 << 20);
-	r = get(l, digest, &out, &e);
+	r = get(l, digest, bytes, &out, &e);
 	ledger_close(l);
 	return r;
 }
@@ -254,18 +255,18 @@ static void forged_texts_are_noticed(void **state)
 	l = must_open(LEDGER_WRITE);
 	assert_int_equal(put(l, text, 2 * CHUNK, &digest, &e), 0);
 	ledger_close(l);
-	assert_int_equal(get_reopened(&digest), 0);
+	assert_int_equal(get_reopened(&digest, 2 * CHUNK), 0);
 	forge(&digest, 0, "/ forged\n", 9);
-	assert_int_equal(get_reopened(&digest), ERR_LEDGER);
+	assert_int_equal(get_reopened(&digest, 2 * CHUNK), ERR_LEDGER);
 	/* An empty chunk is not the end of the text, verified. */
 	forge(&digest, 1, "", 0);
-	assert_int_equal(get_reopened(&digest), ERR_LEDGER);
+	assert_int_equal(get_reopened(&digest, 2 * CHUNK), ERR_LEDGER);
 	forge(&digest, 1, NULL, 0);
-	assert_int_equal(get_reopened(&digest), ERR_LEDGER);
+	assert_int_equal(get_reopened(&digest, 2 * CHUNK), ERR_LEDGER);
 	forge_raw(&digest, 1, "no zlib", 7);
-	assert_int_equal(get_reopened(&digest), ERR_LEDGER);
+	assert_int_equal(get_reopened(&digest, 2 * CHUNK), ERR_LEDGER);
 	forge_raw(&digest, 1, "", 0);
-	assert_int_equal(get_reopened(&digest), ERR_LEDGER);
+	assert_int_equal(get_reopened(&digest, 2 * CHUNK), ERR_LEDGER);
 	/* Sealing it again heals it. */
 	l = must_open(LEDGER_WRITE);
 	assert_int_equal(put(l, text, 2 * CHUNK, &digest, &e), 0);
@@ -292,7 +293,7 @@ static void chunks_that_swell_are_refused(void **state)
 	ledger_close(l);
 	assert_int_equal(compress(packed, &packed_len, (Bytef *)zeros, 16 << 20), Z_OK);
 	forge_raw(&digest, 0, packed, packed_len);
-	assert_int_equal(get_reopened(&digest), ERR_LEDGER);
+	assert_int_equal(get_reopened(&digest, 16 << 20), ERR_LEDGER);
 	free(packed);
 	free(zeros);
 }
@@ -314,13 +315,42 @@ static void counts_are_noticed(void **state)
 	ledger_close(l);
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
 		forge_raw(&digest, UINT32_MAX, counts[i], 4);
-		assert_int_equal(get_reopened(&digest), ERR_LEDGER);
+		assert_int_equal(get_reopened(&digest, 2 * CHUNK), ERR_LEDGER);
 	}
 	forge_raw(&digest, UINT32_MAX, "\0\0\0\2\0", 5);
-	assert_int_equal(get_reopened(&digest), ERR_LEDGER);
+	assert_int_equal(get_reopened(&digest, 2 * CHUNK), ERR_LEDGER);
 	/* Chunks whose writer was killed before it wrote their number. */
 	forge(&digest, UINT32_MAX, NULL, 0);
-	assert_int_equal(get_reopened(&digest), ERR_NOT_FOUND);
+	assert_int_equal(get_reopened(&digest, 2 * CHUNK), ERR_NOT_FOUND);
+	free(text);
+}
+
+/* However many chunks there are, no more are read than the text has bytes for. */
+static void nothing_is_read_for_ever(void **state)
+{
+	char *text = text_of(1, 2 * CHUNK);
+	CLEANUP_BUF struct buf out;
+	struct digest digest;
+	struct ledger *l;
+	struct err e;
+
+	(void)state;
+	buf_init(&out, 2 * CHUNK);
+	make_ledger(0);
+	sha256(text, 2 * CHUNK, &digest);
+	l = must_open(LEDGER_WRITE);
+	assert_int_equal(put(l, text, 2 * CHUNK, &digest, &e), 0);
+	assert_int_equal(get(l, &digest, 2 * CHUNK, &out, &e), 0);
+	assert_int_equal(get(l, &digest, 2 * CHUNK + 1, &out, &e), ERR_LEDGER);
+	assert_int_equal(get(l, &digest, CHUNK, &out, &e), ERR_LEDGER);
+	assert_int_equal(get(l, &digest, 0, &out, &e), ERR_LEDGER);
+	ledger_close(l);
+	/* Of short chunks there could be many, too. */
+	forge(&digest, 0, text, 100);
+	l = must_open(LEDGER_READ);
+	assert_int_equal(get(l, &digest, 2 * CHUNK, &out, &e), ERR_LEDGER);
+	assert_int_equal(out.len, 0);
+	ledger_close(l);
 	free(text);
 }
 
@@ -362,6 +392,7 @@ int main(void)
 	    cmocka_unit_test(forged_texts_are_noticed),
 	    cmocka_unit_test(chunks_that_swell_are_refused),
 	    cmocka_unit_test(counts_are_noticed),
+	    cmocka_unit_test(nothing_is_read_for_ever),
 	    cmocka_unit_test(writers_may_be_dropped),
 	};
 

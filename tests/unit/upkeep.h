@@ -57,7 +57,7 @@ UNUSED static int get_listing(struct ledger *l, unsigned n, struct err *e)
 	int r;
 
 	free(listing(n, &digest));
-	r = manifest_reader_new(l, &digest, &m, e);
+	r = manifest_reader_new(l, &digest, TEXT_BYTES, &m, e);
 	while (!r && len)
 		r = manifest_reader_next(m, &data, &len, e);
 	manifest_reader_free(m);
