@@ -80,7 +80,7 @@ $B/bench/%: $B/tests/bench/%.o $B/liblayerseal.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-check: check-unit check-fuzz check-mutations check-cli
+check: check-unit check-fuzz check-mutations check-cli check-audit
 
 check-unit: $(UNIT)
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' -j2 $(UNIT)
@@ -94,6 +94,15 @@ check-mutations: $B/mutations/mutations
 
 check-cli: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) prove -j2 $(sort $(wildcard tests/cli/*.t))
+
+$B/audit/grow: $B/tests/audit/grow.o $B/liblayerseal.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# Exports of ledgers, checked by programs that are not ours.
+check-audit: $B/layerseal $B/audit/grow
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) GROW=$(abspath $B/audit/grow) \
+		prove -j2 $(sort $(wildcard tests/audit/*.t))
 
 check-asan:
 	$(Q)$(MAKE) VARIANT=asan check
@@ -141,6 +150,6 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $B/src/cli/main.d $(wildcard $B/tests/*/*.d)
-.PHONY: all check check-unit check-fuzz check-mutations check-cli check-asan crash mutations attacks \
+.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan crash mutations attacks \
 	benign fuzz bench lint install uninstall clean
 .SECONDARY:

@@ -173,7 +173,7 @@ static int put_tile(struct tiles_writer *w, int level, uint64_t index, unsigned 
 		return r;
 	if (kept)
 		return err_set(e, ERR_LEDGER,
-		    "export: %s is damaged or missing; export into an empty directory",
+		    "%s is missing, or not what the ledger has: damaged, or a fork",
 		    path);
 	return put_file(w->dirfd, d->fd, name, data, false, e);
 }
