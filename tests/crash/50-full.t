@@ -23,11 +23,21 @@ make_disk() {
 
 # leave BYTES: all but so much is used.
 leave() {
-	rm -f "$DISK/filler"
 	dd if=/dev/zero of="$DISK/filler" bs=64k 2>/dev/null && return 1
 	dd if=/dev/zero of="$DISK/filler" bs=1k oflag=append conv=notrunc 2>/dev/null && return 1
 	truncate -s "-$1" "$DISK/filler"
 	sync -f "$DISK"
+}
+
+# What was removed is free some time later: a sandbox (Landlock) keeps the files that it names until the
+# kernel gets round to taking it down, and ext4 waits for its journal.
+await_room() {
+	for _ in $(seq 100); do
+		sync -f "$DISK"
+		[ "$(stat -f -c %a "$DISK")" -lt "$1" ] || return 0
+		sleep 0.05
+	done
+	return 1
 }
 
 # with_more_and_more_room BEFORE JUDGE COMMAND...: until it succeeds; it must have failed before.
@@ -35,10 +45,16 @@ with_more_and_more_room() {
 	before=$1 judge=$2
 	shift 2
 	free=0 fails=0 status=3
+	rm -f "$DISK/filler"
+	$before
+	sleep 0.5
+	sync -f "$DISK"
+	room=$(stat -f -c %a "$DISK")
 	trap 'echo "$free bytes free: exit status $status"; cat "$ERR"' EXIT
 	while [ "$status" -ne 0 ]; do
 		rm -f "$DISK/filler"
 		$before
+		await_room "$room"
 		leave $free
 		"$@" >"$OUT" 2>"$ERR" && status=0 || status=$?
 		$judge
