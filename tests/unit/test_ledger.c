@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_ledger.c: what a ledger says, what it refuses to become, what it refuses to be. */
+#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include <cmocka.h>
 
@@ -647,6 +649,67 @@ static void only_its_user_may_use_it(void **state)
 	refuses_to_open(ERR_LEDGER, "data.mdb");
 }
 
+/* The keeper makes the lock file before it looks at anything: where there is none, it was not asked. */
+static void refused_unopened(const char *words)
+{
+	assert_true(unlink(path_of("db/lock.mdb")) == 0 || errno == ENOENT);
+	refuses_to_open(ERR_LEDGER, words);
+	assert_int_equal(access(path_of("db/lock.mdb"), F_OK), -1);
+}
+
+static void refusal_comes_before_the_database(void **state)
+{
+	static const char *const parts[] = {
+	    ".", "db", "db/data.mdb", "key", "statprint.key"};
+
+	(void)state;
+	make_ledger(1);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		struct stat st;
+
+		assert_int_equal(stat(path_of(parts[i]), &st), 0);
+		assert_int_equal(chmod(path_of(parts[i]), st.st_mode | S_IWGRP), 0);
+		refused_unopened("group or others");
+		assert_int_equal(chmod(path_of(parts[i]), st.st_mode), 0);
+		if (geteuid() == 0) {
+			assert_int_equal(chown(path_of(parts[i]), 4321, -1), 0);
+			refused_unopened("4321");
+			assert_int_equal(chown(path_of(parts[i]), 0, -1), 0);
+		}
+	}
+	ledger_close(must_open(LEDGER_READ));
+	assert_int_equal(access(path_of("db/lock.mdb"), F_OK), 0);
+}
+
+/* An entry of an access control list that grants something shows in the bits of the group: its mask. */
+static void access_lists_count(void **state)
+{
+	static const struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entry[5];
+	} acl = {2, {{0x01, 6, UINT32_MAX}, {0x02, 4, 4321}, {0x04, 0, UINT32_MAX},
+			{0x10, 4, UINT32_MAX}, {0x20, 0, UINT32_MAX}}};
+	static const char *const files[] = {"db/data.mdb", "key"};
+
+	(void)state;
+	make_ledger(1);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (setxattr(path_of(files[i]), "system.posix_acl_access", &acl,
+			sizeof(acl), 0)) {
+			assert_int_equal(errno, ENOTSUP);
+			continue;
+		}
+		refused_unopened("group or others");
+		assert_int_equal(
+		    removexattr(path_of(files[i]), "system.posix_acl_access"), 0);
+		assert_int_equal(chmod(path_of(files[i]), 0600), 0);
+	}
+	ledger_close(must_open(LEDGER_READ));
+}
+
 /* Who could make us take a secret that he knows could look for trees whose statprints collide. */
 static void the_statprint_secret_is_ours(void **state)
 {
@@ -862,6 +925,8 @@ int main(void)
 	    cmocka_unit_test(other_versions_are_refused),
 	    cmocka_unit_test(databases_with_duplicates_are_refused),
 	    cmocka_unit_test(only_its_user_may_use_it),
+	    cmocka_unit_test(refusal_comes_before_the_database),
+	    cmocka_unit_test(access_lists_count),
 	    cmocka_unit_test(the_statprint_secret_is_ours),
 	    cmocka_unit_test(trusted_keys_are_what_the_file_says),
 	    cmocka_unit_test(secrets_may_be_elsewhere),
