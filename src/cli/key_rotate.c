@@ -5,6 +5,9 @@
  * A key file is replaced by FILE.new. Steps, each durable before the next: FILE.new; trusted; entries
  * in the ledger, signed by both keys; the trust file says until where and from where on; FILE.new takes
  * the place of FILE. Interrupted anywhere, verify goes on, and the same command does what is left.
+ *
+ * FILE.new lies where whoever writes to the ledger can put a key of his own. So what is found there
+ * is the successor only if the trust file names it already, or the caller does.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -94,7 +97,41 @@ static int keep_passphrase(
 	return r;
 }
 
-/* The successor: waiting in FILE.new since an interrupted run, fresh there, or in another source. */
+/* Asks for no passphrase: a key that nobody trusts must not be worth one. */
+static int remove_unknown(struct rotation *ro, struct err *e)
+{
+	CLEANUP_SECRET_BUF struct buf text;
+	struct public_key key;
+	int r;
+
+	secret_buf_init(&text, KEYFILE_MAX);
+	r = keyfile_read(AT_FDCWD, ro->new_file, &text, e);
+	if (!r)
+		r = keyfile_public(&text, &key, e);
+	if (r == ERR_NOT_FOUND || (!r && trust_find(&ro->trust, &key)))
+		return 0;
+	if (r && r != ERR_MALFORMED)
+		return r;
+	return unlink(ro->new_file) ? err_sys(e, "%s", ro->new_file) : 0;
+}
+
+/* One that waits in FILE.new since an interrupted run and is trusted by now, or a fresh one. */
+static int find_in_file(
+    struct rotation *ro, const struct signer_source *source, struct err *e)
+{
+	struct public_key trusted[TRUST_KEYS_MAX];
+	int r = remove_unknown(ro, e);
+
+	for (size_t i = 0; i < ro->trust.n_log; i++)
+		trusted[i] = ro->trust.log[i].key;
+	if (!r)
+		r = signer_open(source, trusted, ro->trust.n_log, &ro->next, e);
+	return r == ERR_NOT_FOUND ? signer_generate(source,
+					ledger_head(ro->ledger)->origin, &ro->next, e)
+				  : r;
+}
+
+/* The successor: in FILE.new, or in another source. */
 static int find_next(const struct cli *c, struct rotation *ro, struct err *e)
 {
 	struct signer_source source = cli_signer_source(c);
@@ -119,7 +156,9 @@ static int find_next(const struct cli *c, struct rotation *ro, struct err *e)
 		request.choice = &choice;
 	}
 	if (!r)
-		r = signer_create(&source, &request, &ro->next, e);
+		r = ro->new_file && !ro->vkey
+			? find_in_file(ro, &source, e)
+			: signer_create(&source, &request, &ro->next, e);
 	if (r)
 		return r;
 	ro->key = *signer_public(ro->next);

@@ -292,10 +292,14 @@ static int finish_interrupted(const char *dir, const struct trust *trust, struct
 static int write_parts(struct ledger *l, const struct ledger_creation *c, struct err *e)
 {
 	struct signer_source source = *c->key;
+	bool inside = source.place == SIGNER_FILE && source.name[0] != '/';
 	int r;
 
 	source.dirfd = l->dirfd;
-	r = signer_create(&source, &c->request, &l->own_key, e);
+	/* The directory was empty: a key that lies there by now is none of ours. */
+	r = inside && !c->request.choice
+		? signer_generate(&source, c->request.name, &l->own_key, e)
+		: signer_create(&source, &c->request, &l->own_key, e);
 	if (!r)
 		r = ledger_dir_write_statprint_key(l->dirfd, e);
 	if (!r)

@@ -67,13 +67,15 @@ interrupted() {
 	expect_exit 0 guard key rotate
 	new=$(cat "$OUT")
 	cp -a "$L" "$L.1"
-	# The key waits; nothing else was done.
+	# The key waits; nothing else was done, so nobody knows it.
 	rm -rf "$L" && cp -a "$L.0" "$L"
 	cp "$L.trust.0" "$L.trust"
 	cp "$L.1/key" "$L/key.new"
 	expect_exit 0 guard verify
 	expect_exit 0 guard key rotate
-	[ "$(cat "$OUT")" = "$new" ]
+	[ "$(cat "$OUT")" != "$new" ]
+	tag_and_seal another
+	expect_exit 0 guard verify
 	# It is trusted.
 	rm -rf "$L" && cp -a "$L.0" "$L"
 	printf '%s\nlog %s\n' "$old" "$new" >"$L.trust"
@@ -95,6 +97,34 @@ interrupted() {
 	[ "$(guard key trust | grep -c until)" = 1 ]
 }
 cli_test 'an interrupted rotation is finished by the next one' interrupted
+
+# Whoever writes to the ledger's directory must not be able to say who signs next.
+planted_successor() {
+	sealed_store
+	name=$(guard key trust | sed 's/^log //; s/+.*//')
+	echo 'known to the thief' >"$WORK/phrase"
+	for how in '' '--passphrase-fd 3'; do
+		rm -f "$WORK/evil"
+		# shellcheck disable=SC2086 # words
+		"$LAYERSEAL" key generate --name "$name" $how "$WORK/evil" 3<"$WORK/phrase" >"$WORK/vkey"
+		cp "$WORK/evil" "$L/key.new"
+		expect_exit 0 guard key rotate
+		[ "$(cat "$OUT")" != "$(cat "$WORK/vkey")" ]
+		guard key trust >"$OUT"
+		expect_no_grep "$(cut -d+ -f2 "$WORK/vkey")" "$OUT"
+		cmp "$WORK/evil" "$L/key" && exit 1
+	done
+	echo 'no key' >"$L/key.new"
+	chmod 600 "$L/key.new"
+	expect_exit 0 guard key rotate
+	tag_and_seal another
+	expect_exit 0 guard verify
+	# Who names the key vouches for it.
+	"$LAYERSEAL" key generate --name "$name" "$L/key.new" >"$WORK/vkey"
+	expect_exit 0 guard key rotate "$(cat "$WORK/vkey")"
+	cmp "$OUT" "$WORK/vkey"
+}
+cli_test 'a key.new that somebody planted is not the next key' planted_successor
 
 trusts() {
 	sealed_store
