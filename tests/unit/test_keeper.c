@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -250,6 +251,70 @@ static void the_map_grows_for_all(void **state)
 	keeper_stop(grows);
 	keeper_stop(writes);
 	keeper_stop(reads);
+	close(fd);
+}
+
+#define GROWTH ((size_t)24 << 20) /* across more than one size of the map */
+
+/* One process of its own: writes, or opens and reads until `stop` says that the writers are done. */
+static pid_t fork_user(int fd, uint8_t writes, const volatile bool *stop)
+{
+	struct digest digest = {{writes}};
+	pid_t pid = fork();
+	struct keeper *k;
+	struct err e;
+	int r = 0;
+
+	if (pid != 0)
+		return pid;
+	do {
+		r = keeper_start(fd, writes ? KEEPER_WRITE : KEEPER_READ, &k, &e);
+		if (!r && writes) {
+			r = put_random(k, &digest, GROWTH, &e);
+		} else if (!r) {
+			struct collected c;
+
+			r = dump(k, &c, &e);
+		}
+		keeper_stop(k);
+	} while (!r && !writes && !*stop);
+	if (r)
+		fprintf(stderr, "%s\n", e.msg);
+	_exit(r ? 1 : 0);
+}
+
+static bool ended_well(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void it_grows_under_many(void **state)
+{
+	volatile bool *stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = dirfd_of_new();
+	struct keeper *k = start(fd, KEEPER_CREATE);
+	pid_t readers[3], writers[2];
+	struct err e;
+	bool good;
+
+	(void)state;
+	assert_ptr_not_equal(stop, MAP_FAILED);
+	assert_int_equal(append_text(k, "", 0, "", "H0", &e), 0);
+	keeper_stop(k);
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		readers[i] = fork_user(fd, 0, stop);
+	for (size_t i = 0; i < ARRAY_LEN(writers); i++)
+		writers[i] = fork_user(fd, (uint8_t)(i + 1), stop);
+	good = ended_well(writers[0]);
+	good &= ended_well(writers[1]);
+	*stop = true;
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		good &= ended_well(readers[i]);
+	assert_true(good);
+	munmap((void *)(uintptr_t)stop, sizeof(*stop));
 	close(fd);
 }
 
@@ -649,6 +714,7 @@ int main(void)
 	    cmocka_unit_test(there_must_be_a_database),
 	    cmocka_unit_test(a_dump_that_is_broken_off_is_the_last),
 	    cmocka_unit_test(the_map_grows_for_all),
+	    cmocka_unit_test(it_grows_under_many),
 	    cmocka_unit_test(a_large_append_is_one_transaction),
 	    cmocka_unit_test(it_inherits_nothing),
 	    cmocka_unit_test(signals_of_the_terminal_are_not_its_end),
