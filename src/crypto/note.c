@@ -141,53 +141,47 @@ static int parse_signature(
 	return 0;
 }
 
-static const struct public_key *find_key(
-    const struct signature *s, const struct public_key *keys, size_t n)
+/* n if it is none of them. */
+static size_t find_key(const struct signature *s, const struct public_key *keys, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (keys[i].id == s->id && strcmp(keys[i].name, s->name) == 0)
-			return &keys[i];
-	}
-	return NULL;
+	size_t i = 0;
+
+	while (i < n && (keys[i].id != s->id || strcmp(keys[i].name, s->name) != 0))
+		i++;
+	return i;
 }
 
-/* Whether the first line of the note is the key's name, as it is in a checkpoint. */
-static bool is_own_origin(const struct public_key *key, const char *note, size_t len)
-{
-	size_t n = strlen(key->name);
-
-	return n < len && memcmp(note, key->name, n) == 0 && note[n] == '\n';
-}
-
-/* As note_verify(), and says which key signed: of several that did, the one named by the origin. */
+/* As note_verify(), and says which keys signed: bit i is keys[i]. */
 static int verify(const char *note, size_t len, const struct public_key *keys,
-    size_t n_keys, size_t *text_len, const struct public_key **signer, struct err *e)
+    size_t n_keys, size_t *text_len, uint64_t *signers, struct err *e)
 {
 	size_t n_signatures = 0, split = 0;
 	int r = check_bytes(note, len, e);
 
-	*signer = NULL;
+	*signers = 0;
+	if (!r && n_keys > NOTE_KEYS_MAX)
+		r = err_set(e, ERR_INTERNAL, "too many keys for a note");
 	if (!r)
 		r = find_text(note, len, &split, e);
 	for (size_t at = split + 1; !r && at < len;) {
 		const char *line = note + at, *lf = memchr(line, '\n', len - at);
-		const struct public_key *key;
 		struct signature s;
+		size_t key;
 
 		if (++n_signatures > SIGNATURES_MAX)
 			return malformed(e, "too many signatures");
 		r = parse_signature(line, (size_t)(lf - line), &s, e);
 		at += (size_t)(lf - line) + 1;
-		key = r ? NULL : find_key(&s, keys, n_keys);
-		if (!key)
+		key = r ? n_keys : find_key(&s, keys, n_keys);
+		if (key == n_keys)
 			continue;
 		r = s.is_ed25519
-			? key_verify(key, note, split, s.bytes, e)
+			? key_verify(&keys[key], note, split, s.bytes, e)
 			: malformed(e, "a trusted key's signature has a wrong length");
-		if (!r && (!*signer || is_own_origin(key, note, split)))
-			*signer = key;
+		if (!r)
+			*signers |= UINT64_C(1) << key;
 	}
-	if (!r && !*signer)
+	if (!r && !*signers)
 		r = malformed(e, "no signature of a trusted key");
 	if (!r)
 		*text_len = split;
@@ -197,9 +191,9 @@ static int verify(const char *note, size_t len, const struct public_key *keys,
 int note_verify(const char *note, size_t len, const struct public_key *keys,
     size_t n_keys, size_t *text_len, struct err *e)
 {
-	const struct public_key *signer;
+	uint64_t signers;
 
-	return verify(note, len, keys, n_keys, text_len, &signer, e);
+	return verify(note, len, keys, n_keys, text_len, &signers, e);
 }
 
 int note_signature(const char *note, size_t len, const struct public_key *key,
@@ -216,7 +210,7 @@ int note_signature(const char *note, size_t len, const struct public_key *key,
 			return malformed(e, "does not end in a line feed");
 		r = parse_signature(line, (size_t)(lf - line), &s, e);
 		at += (size_t)(lf - line) + 1;
-		if (!r && s.is_ed25519 && find_key(&s, key, 1) &&
+		if (!r && s.is_ed25519 && find_key(&s, key, 1) == 0 &&
 		    key_verify(key, note, split, s.bytes, e) == 0) {
 			memcpy(out, s.bytes, SIGNATURE_BYTES);
 			return 0;
@@ -305,26 +299,28 @@ int checkpoint_sign(const struct checkpoint *c, const struct signer *const *sign
 }
 
 int checkpoint_open_by(const char *note, size_t len, const struct public_key *keys,
-    size_t n_keys, struct checkpoint *out, const struct public_key **signer,
-    struct err *e)
+    size_t n_keys, struct checkpoint *out, uint64_t *signers, struct err *e)
 {
-	const struct public_key *by;
 	size_t text_len;
-	int r = verify(note, len, keys, n_keys, &text_len, &by, e);
+	int r = verify(note, len, keys, n_keys, &text_len, signers, e);
 
 	if (!r)
 		r = checkpoint_parse(note, text_len, out, e);
-	if (!r && strcmp(out->origin, by->name) != 0)
+	for (size_t i = 0; !r && i < n_keys; i++) {
+		if (strcmp(out->origin, keys[i].name) != 0)
+			*signers &= ~(UINT64_C(1) << i);
+	}
+	if (!r && !*signers)
 		r = malformed(e, "the origin is not the name of the key that signed");
-	if (!r && signer)
-		*signer = by;
 	return r;
 }
 
 int checkpoint_open(const char *note, size_t len, const struct public_key *keys,
     size_t n_keys, struct checkpoint *out, struct err *e)
 {
-	return checkpoint_open_by(note, len, keys, n_keys, out, NULL, e);
+	uint64_t signers;
+
+	return checkpoint_open_by(note, len, keys, n_keys, out, &signers, e);
 }
 
 bool checkpoint_claimed_size(const char *note, size_t len, uint64_t *size)

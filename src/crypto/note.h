@@ -9,6 +9,7 @@
 #include "crypto/signer.h"
 
 #define NOTE_MAX_BYTES 16384
+#define NOTE_KEYS_MAX 64 /* keys to check a note with: a bit for each */
 
 struct checkpoint {
 	char origin[KEY_NAME_MAX + 1];
@@ -43,10 +44,10 @@ MUSTUSE int checkpoint_parse(
 /* format + sign, and verify + parse (origin must equal the name of the key that signed). */
 MUSTUSE int checkpoint_sign(const struct checkpoint *c,
     const struct signer *const *signers, size_t n, struct buf *out, struct err *e);
-/* *signer is one of `keys`; NULL is fine. */
+/* Who signed: bit i of *signers is keys[i]. At most NOTE_KEYS_MAX keys. */
 MUSTUSE int checkpoint_open_by(const char *note, size_t len,
     const struct public_key *keys, size_t n_keys, struct checkpoint *out,
-    const struct public_key **signer, struct err *e);
+    uint64_t *signers, struct err *e);
 MUSTUSE int checkpoint_open(const char *note, size_t len, const struct public_key *keys,
     size_t n_keys, struct checkpoint *out, struct err *e);
 

@@ -12,17 +12,18 @@
 
 /* ---- entries ---- */
 
-/* A checkpoint that is kept: signed by one of the trusted keys, not yet compared with the entries. */
+/* A checkpoint: signed by trusted keys, not yet compared with the entries. */
 struct head {
 	uint64_t size;
 	struct digest root;
-	uint32_t key; /* index in the trust file */
+	uint64_t signers; /* bits of trust.log */
 };
 
 struct audit {
 	const struct trust *trust;
 	struct state *state;
 	struct audit_report *report;
+	uint64_t signers;   /* of an export's checkpoint: bits of trust.log */
 	struct head *heads; /* by size */
 	size_t n_heads, next_head;
 };
@@ -82,24 +83,27 @@ static int check_entry(
 	return rc;
 }
 
-/* At the end: whether the entries let these keys sign what they signed. */
-static int check_signer(
-    const struct audit *a, const struct public_key *key, uint64_t size, struct err *e)
+/* At the end: whether the entries let one of these keys sign what they signed. */
+static int check_signers(const struct audit *a, uint64_t signers, uint64_t size,
+    struct public_key *out, struct err *e)
 {
-	if (state_key_may_sign(a->state, key, size))
+	const struct public_key *signer = state_signer(a->state, a->trust, signers, size);
+
+	if (signer) {
+		*out = *signer;
 		return 0;
+	}
 	return err_set(e, ERR_LEDGER,
 	    "ledger: its checkpoint of %" PRIu64 " entries is signed by key %08" PRIx32
 	    ", which the entries do not let sign that",
-	    size, key->id);
+	    size, trust_signer(a->trust, signers)->id);
 }
 
-static int finish(struct audit *a, struct err *e)
+static void finish(struct audit *a)
 {
 	CLEANUP_FREE struct record **live = NULL;
 
 	a->report->objects = state_live(a->state, &live);
-	return check_signer(a, &a->report->signer, a->report->head.size, e);
 }
 
 /* ---- checkpoints that are kept ---- */
@@ -126,10 +130,10 @@ static void check_claim(void *arg)
 {
 	struct claim *c = arg;
 	struct checkpoint open;
-	struct public_key signer;
+	uint64_t signers;
 
 	c->e.code = 0;
-	if (trust_open_checkpoint(c->trust, c->note, c->len, &open, &signer, &c->e)) {
+	if (trust_open_checkpoint(c->trust, c->note, c->len, &open, &signers, &c->e)) {
 		err_wrap(&c->e, "ledger: its checkpoint of %" PRIu64 " entries", c->size);
 		return;
 	}
@@ -140,10 +144,7 @@ static void check_claim(void *arg)
 		    open.size, c->size);
 		return;
 	}
-	c->head = (struct head){.size = open.size, .root = open.root};
-	while (c->trust->log[c->head.key].key.id != signer.id ||
-	       memcmp(c->trust->log[c->head.key].key.point, signer.point, KEY_BYTES) != 0)
-		c->head.key++;
+	c->head = (struct head){.size = open.size, .root = open.root, .signers = signers};
 }
 
 static void keep_head(struct audit *a, const struct head *head)
@@ -280,6 +281,7 @@ int audit_ledger(struct ledger *l, const struct audit_options *o,
 {
 	CLEANUP(audit_release)
 	struct audit a = {.trust = o->trust, .state = state_new(), .report = out};
+	struct public_key signer;
 	struct merkle none;
 	int r;
 
@@ -294,10 +296,9 @@ int audit_ledger(struct ledger *l, const struct audit_options *o,
 	if (!r && a.next_head != a.n_heads)
 		r = err_set(e, ERR_LEDGER, "ledger: checkpoints are not in order");
 	for (size_t i = 0; !r && i < a.n_heads; i++)
-		r = check_signer(
-		    &a, &o->trust->log[a.heads[i].key].key, a.heads[i].size, e);
+		r = check_signers(&a, a.heads[i].signers, a.heads[i].size, &signer, e);
 	if (!r)
-		r = finish(&a, e);
+		finish(&a);
 	return !r && o->manifests ? check_manifests(&a, l, e) : r;
 }
 
@@ -311,7 +312,7 @@ static int open_export(
 	buf_init(&note, NOTE_MAX_BYTES);
 	r = tiles_read_checkpoint(dirfd, &note, e);
 	if (!r && trust_open_checkpoint(
-		      a->trust, note.data, note.len, &report->head, &report->signer, e))
+		      a->trust, note.data, note.len, &report->head, &a->signers, e))
 		r = err_wrap(e, TILES_CHECKPOINT);
 	report->checkpoints = 1;
 	return r ? r : tiles_reader_new(dirfd, &report->head, out, e);
@@ -333,7 +334,9 @@ int audit_export(const char *dir, const struct audit_options *o, struct audit_re
 	if (!r)
 		r = tiles_reader_entries(reader, check_entry, &a, e);
 	if (!r)
-		r = finish(&a, e);
+		r = check_signers(&a, a.signers, out->head.size, &out->signer, e);
+	if (!r)
+		finish(&a);
 	if (r == ERR_NOT_FOUND)
 		e->code = r = ERR_LEDGER;
 	return r ? err_wrap(e, "%s", dir) : 0;

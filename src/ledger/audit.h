@@ -11,7 +11,7 @@
 
 struct audit_report {
 	struct checkpoint head;
-	struct public_key signer;
+	struct public_key signer;	/* of the newest checkpoint */
 	uint64_t by_op[ENTRY_OP_COUNT]; /* entries */
 	uint64_t objects;		/* entries that count at the end */
 	uint64_t checkpoints;		/* signatures that were verified */

@@ -154,16 +154,17 @@ int copy_renew_keeper(struct copy *c, struct err *e)
 static int take_old_head(void *ctx, uint64_t size, struct span note, struct err *e)
 {
 	struct copy *c = ctx;
-	struct public_key signer;
 	struct checkpoint said;
+	uint64_t signers;
 	struct err ignored;
 	struct old_head *h;
 
 	(void)e;
 	if (size >= c->from->head.size || note.len > NOTE_MAX_BYTES ||
 	    trust_open_checkpoint(
-		&c->from->trust, note.data, note.len, &said, &signer, &ignored) ||
-	    said.size != size || !state_key_may_sign(c->from->state, &signer, size))
+		&c->from->trust, note.data, note.len, &said, &signers, &ignored) ||
+	    said.size != size ||
+	    !state_signer(c->from->state, &c->from->trust, signers, size))
 		return 0;
 	if ((c->n_heads & (c->n_heads - 1)) == 0)
 		c->heads = xreallocarray(

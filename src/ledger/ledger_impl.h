@@ -23,7 +23,8 @@ struct ledger {
 	struct xxh_key print_key;
 	struct checkpoint head;
 	struct buf note;	  /* the head as it was signed */
-	struct public_key signer; /* of the head */
+	uint64_t signers;	  /* of the head, as it was read: bits of trust.log */
+	struct public_key signer; /* the one of them that counts */
 	struct merkle tree;	  /* over all entries */
 	/* What was read, or appended since: perhaps entries that count before `start`, then all from there. */
 	struct record **records;

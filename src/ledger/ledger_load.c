@@ -28,7 +28,7 @@ static int take_head(void *ctx, uint64_t size, struct span note, struct err *e)
 
 	if (!r)
 		r = trust_open_head(
-		    &l->trust, l->note.data, l->note.len, &l->head, &l->signer, e);
+		    &l->trust, l->note.data, l->note.len, &l->head, &l->signers, e);
 	if (r)
 		return err_wrap(e, "ledger: its newest checkpoint");
 	if (l->head.size != size)
@@ -267,6 +267,7 @@ static int interpret_snapshot(struct ledger *l, size_t n, struct err *e)
 
 int ledger_load(struct ledger *l, bool whole, struct err *e)
 {
+	const struct public_key *signer;
 	size_t before = 0;
 	int r = authenticate(l, whole, e);
 
@@ -278,9 +279,13 @@ int ledger_load(struct ledger *l, bool whole, struct err *e)
 	}
 	for (size_t i = before; !r && i < l->n_records; i++)
 		r = interpret(l, l->records[i], e);
-	if (!r && !state_key_may_sign(l->state, &l->signer, l->head.size))
-		r = err_set(e, ERR_LEDGER,
+	if (r)
+		return r;
+	signer = state_signer(l->state, &l->trust, l->signers, l->head.size);
+	if (!signer)
+		return err_set(e, ERR_LEDGER,
 		    "ledger: signed by key %08" PRIx32 ", which it says was retired",
-		    l->signer.id);
-	return r;
+		    trust_signer(&l->trust, l->signers)->id);
+	l->signer = *signer;
+	return 0;
 }

@@ -191,10 +191,13 @@ int proof_check(const struct proof *p, const struct trust *t, const struct buf *
     struct checkpoint *head, struct public_key *signer, struct err *e)
 {
 	struct digest leaf;
-	int r = trust_open_checkpoint(t, p->note, p->note_len, head, signer, e);
+	uint64_t signers;
+	int r = trust_open_checkpoint(t, p->note, p->note_len, head, &signers, e);
 
 	if (r)
 		return err_wrap(e, "proof: its checkpoint");
+	if (signer)
+		*signer = *trust_signer(t, signers);
 	merkle_leaf(entry->data, entry->len, &leaf);
 	r = merkle_check_inclusion(
 	    p->index, head->size, &leaf, p->hash, p->n, &head->root, e);

@@ -56,6 +56,12 @@ bool state_statprint_key_is(const struct state *s, const struct digest *sha256);
 /* False if the log itself says that this key signs no ledger of this size. */
 bool state_key_may_sign(
     const struct state *s, const struct public_key *key, uint64_t size);
+/*
+ * Of those who signed a checkpoint of this size (trust_open_checkpoint()), the first that the log itself
+ * lets sign it: somebody else's signature beside a good one takes nothing from it. NULL: none.
+ */
+const struct public_key *state_signer(
+    const struct state *s, const struct trust *t, uint64_t signers, uint64_t size);
 /* See ledger_key_added_at(). */
 uint64_t state_key_added_at(const struct state *s, const struct public_key *key);
 /* The newest counter of an anchor; false if it was never entered. */

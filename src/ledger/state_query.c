@@ -118,6 +118,16 @@ bool state_key_may_sign(
 			 (!k->retire || size <= k->retire->seq + 1));
 }
 
+const struct public_key *state_signer(
+    const struct state *s, const struct trust *t, uint64_t signers, uint64_t size)
+{
+	for (size_t i = 0; i < t->n_log; i++) {
+		if (signers >> i & 1 && state_key_may_sign(s, &t->log[i].key, size))
+			return &t->log[i].key;
+	}
+	return NULL;
+}
+
 /* A rotation is one batch: key-add, then key-retire as its last entry. */
 uint64_t state_key_added_at(const struct state *s, const struct public_key *key)
 {

@@ -328,25 +328,33 @@ static uint64_t least_size(const struct trust *t)
 	return least;
 }
 
-static size_t keys_for(
-    const struct trust *t, uint64_t size, struct public_key keys[static TRUST_KEYS_MAX])
+/* number[i] is where keys[i] is in the file. */
+static size_t keys_for(const struct trust *t, uint64_t size,
+    struct public_key keys[static TRUST_KEYS_MAX], size_t number[static TRUST_KEYS_MAX])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n_log; i++) {
-		if (t->log[i].from <= size && size <= t->log[i].until)
+		if (t->log[i].from <= size && size <= t->log[i].until) {
+			number[n] = i;
 			keys[n++] = t->log[i].key;
+		}
 	}
 	return n;
+}
+
+const struct public_key *trust_signer(const struct trust *t, uint64_t signers)
+{
+	return &t->log[__builtin_ctzll(signers)].key;
 }
 
 /* Says more where the signature is good and the key is not. */
 static int not_trusted(const struct trust *t, const char *note, size_t len, struct err *e)
 {
 	struct public_key keys[TRUST_KEYS_MAX];
-	const struct public_key *by;
 	struct checkpoint c;
 	struct err why;
+	uint64_t by;
 
 	for (size_t i = 0; i < t->n_log; i++)
 		keys[i] = t->log[i].key;
@@ -355,29 +363,31 @@ static int not_trusted(const struct trust *t, const char *note, size_t len, stru
 	return err_set(e, ERR_LEDGER,
 	    "signed by key %08" PRIx32 ", which may not sign a ledger of %" PRIu64
 	    " entries",
-	    by->id, c.size);
+	    trust_signer(t, by)->id, c.size);
 }
 
 int trust_open_checkpoint(const struct trust *t, const char *note, size_t len,
-    struct checkpoint *out, struct public_key *signer, struct err *e)
+    struct checkpoint *out, uint64_t *signers, struct err *e)
 {
 	struct public_key keys[TRUST_KEYS_MAX];
-	const struct public_key *by = NULL;
-	uint64_t claimed = 0;
+	size_t number[TRUST_KEYS_MAX];
+	uint64_t claimed = 0, by;
 	bool told = checkpoint_claimed_size(note, len, &claimed);
-	size_t n = told ? keys_for(t, claimed, keys) : 0;
+	size_t n = told ? keys_for(t, claimed, keys, number) : 0;
 
 	if (checkpoint_open_by(note, len, keys, n, out, &by, e))
 		return not_trusted(t, note, len, e);
-	if (signer)
-		*signer = *by;
+	if (signers)
+		*signers = 0;
+	for (size_t i = 0; signers && i < n; i++)
+		*signers |= (by >> i & 1) << number[i];
 	return 0;
 }
 
 int trust_open_head(const struct trust *t, const char *note, size_t len,
-    struct checkpoint *out, struct public_key *signer, struct err *e)
+    struct checkpoint *out, uint64_t *signers, struct err *e)
 {
-	int r = trust_open_checkpoint(t, note, len, out, signer, e);
+	int r = trust_open_checkpoint(t, note, len, out, signers, e);
 
 	if (!r && out->size < least_size(t))
 		r = err_set(e, ERR_LEDGER,

@@ -12,7 +12,7 @@
 
 #include "crypto/note.h"
 
-#define TRUST_KEYS_MAX 64
+#define TRUST_KEYS_MAX NOTE_KEYS_MAX
 #define TRUST_MAX_BYTES 65536
 
 struct trusted_key {
@@ -63,13 +63,15 @@ void trust_remove(struct trust *t, const struct trusted_key *k);
 MUSTUSE int trust_format_key(const struct trusted_key *k, struct buf *out, struct err *e);
 
 /*
- * Opens a signed checkpoint. ERR_LEDGER: not signed by a key that may sign this size. *signer (NULL is
- * fine) is the key that did.
+ * Opens a signed checkpoint. ERR_LEDGER: not signed by a key that may sign this size. The keys that did
+ * are in *signers (NULL is fine): bit i is t->log[i].
  */
 MUSTUSE int trust_open_checkpoint(const struct trust *t, const char *note, size_t len,
-    struct checkpoint *out, struct public_key *signer, struct err *e);
+    struct checkpoint *out, uint64_t *signers, struct err *e);
 /* As the newest one of a ledger: ERR_LEDGER also if the file knows that there were more entries. */
 MUSTUSE int trust_open_head(const struct trust *t, const char *note, size_t len,
-    struct checkpoint *out, struct public_key *signer, struct err *e);
+    struct checkpoint *out, uint64_t *signers, struct err *e);
+/* The first of these, of which there is one. */
+const struct public_key *trust_signer(const struct trust *t, uint64_t signers);
 
 #endif

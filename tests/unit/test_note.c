@@ -439,6 +439,36 @@ static void test_origin_is_signer(void **state)
 	trusted[1] = *signer_public(other_key);
 }
 
+/* Every key of the origin that signed is named, in whatever order their lines are. */
+static void test_all_signers(void **state)
+{
+	CLEANUP_SECRET_KEY struct secret_key *next = NULL;
+	CLEANUP_SIGNER struct signer *next_key = NULL;
+	struct checkpoint c = {.origin = ORIGIN, .size = 1};
+	struct public_key keys[3];
+	struct err e;
+
+	(void)state;
+	assert_int_equal(secret_key_generate(ORIGIN, &next, &e), 0);
+	next_key = signer_of_key(take_ptr(next));
+	keys[0] = *signer_public(other_key);
+	keys[1] = *signer_public(key);
+	keys[2] = *signer_public(next_key);
+	for (int turn = 0; turn < 3; turn++) {
+		const struct signer *signers[] = {
+		    turn ? next_key : key, turn ? key : next_key};
+		CLEANUP_BUF struct buf note;
+		uint64_t by = 0;
+
+		buf_init(&note, NOTE_MAX_BYTES);
+		assert_int_equal(
+		    checkpoint_sign(&c, signers, turn == 2 ? 1 : 2, &note, &e), 0);
+		assert_int_equal(
+		    checkpoint_open_by(note.data, note.len, keys, 3, &c, &by, &e), 0);
+		assert_int_equal(by, turn == 2 ? 4 : 6);
+	}
+}
+
 static void test_bad_origin_is_not_formatted(void **state)
 {
 	CLEANUP_BUF struct buf text;
@@ -495,6 +525,7 @@ int main(void)
 	    cmocka_unit_test(test_checkpoint_text),
 	    cmocka_unit_test(test_signed_but_no_checkpoint),
 	    cmocka_unit_test(test_origin_is_signer),
+	    cmocka_unit_test(test_all_signers),
 	    cmocka_unit_test(test_bad_origin_is_not_formatted),
 	};
 
