@@ -15,16 +15,31 @@ static int print_line(void *ctx, const char *line, size_t len,
 	return fwrite(line, 1, len, stdout) == len ? 0 : err_sys(e, "standard output");
 }
 
-static int print_sealed(
-    struct ledger *l, const struct entry_seal_layer *seal, struct err *e)
+/* A listing goes when compaction finds its layer retired, or mending finds it damaged. */
+static int without_listing(const struct sealed_layer *layer, struct err *e)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+
+	digest_text(&layer->seal->tree, text);
+	return err_set(e, ERR_NOT_FOUND,
+	    "the ledger does not hold the listing of layer %.12s any more: %s; its "
+	    "digest was %s",
+	    layer->seal->layer,
+	    layer->retired ? "the layer was retired, and ledger compact dropped it"
+			   : "it was damaged, and ledger check --rebuild left it out",
+	    text);
+}
+
+static int print_sealed(struct ledger *l, const struct sealed_layer *layer, struct err *e)
 {
 	struct manifest_reader *reader;
 	const char *data;
 	size_t len;
-	int r = manifest_reader_new(l, &seal->tree, seal->manifest_bytes, &reader, e);
+	int r = manifest_reader_new(
+	    l, &layer->seal->tree, layer->seal->manifest_bytes, &reader, e);
 
 	if (r)
-		return r;
+		return r == ERR_NOT_FOUND ? without_listing(layer, e) : r;
 	do {
 		r = manifest_reader_next(reader, &data, &len, e);
 		if (!r && fwrite(data, 1, len, stdout) != len)
@@ -109,7 +124,7 @@ int cmd_manifest(struct cli *c, int argc, char **argv, struct err *e)
 		r = find(&s, argv[optind], &layer, e);
 	if (!r)
 		r = current ? print_current(&s.guard, layer->seal->layer, e)
-			    : print_sealed(s.ledger, layer->seal, e);
+			    : print_sealed(s.ledger, layer, e);
 	if (!r && fflush(stdout))
 		r = err_sys(e, "standard output");
 	return r;

@@ -42,7 +42,7 @@ int upkeep_compact(
     struct ledger *l, bool rehearse, struct copy_report *out, struct err *e)
 {
 	const struct copy_options o = {.needed_only = true};
-	int r = check_alone(l, e);
+	int r = rehearse ? 0 : check_alone(l, e);
 
 	*out = (struct copy_report){0};
 	if (!r)

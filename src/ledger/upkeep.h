@@ -12,7 +12,7 @@
 /*
  * Drops the manifests that no seal needs that counts, and gives the space back. `l` must have been
  * opened alone, for reading; it shows the old database until it is closed. With `rehearse` only the
- * report is made.
+ * report is made, and others may write.
  */
 MUSTUSE int upkeep_compact(
     struct ledger *l, bool rehearse, struct copy_report *out, struct err *e);

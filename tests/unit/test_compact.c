@@ -65,7 +65,7 @@ static void a_rehearsal_changes_nothing(void **state)
 	must_append(l, retire_of(false, 1));
 	bytes = bytes_of("db/data.mdb");
 	ledger_close(l);
-	assert_int_equal(open_with((struct ledger_options){.alone = true}, &l, &e), 0);
+	assert_int_equal(open_with((struct ledger_options){0}, &l, &e), 0);
 	assert_int_equal(upkeep_compact(l, true, &report, &e), 0);
 	assert_int_equal(report.kept, 2);
 	assert_int_equal(report.dropped, 1);
