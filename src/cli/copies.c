@@ -31,7 +31,7 @@ void copies_print_damaged(const struct copy_report *r)
 	for (size_t i = 0; i < r->damaged.n; i++) {
 		char text[DIGEST_TEXT_LEN + 1];
 
-		digest_text(&r->damaged.v[i], text);
+		digest_text(&r->damaged.v[i].digest, text);
 		printf("  left out   damaged manifest %s\n", text);
 	}
 }
@@ -42,7 +42,7 @@ void copies_damaged_json(struct jsonout *j, const struct copy_report *r)
 	for (size_t i = 0; i < r->damaged.n; i++) {
 		char text[DIGEST_TEXT_LEN + 1];
 
-		digest_text(&r->damaged.v[i], text);
+		digest_text(&r->damaged.v[i].digest, text);
 		jsonout_str(j, NULL, text);
 	}
 	jsonout_end(j, ']');

@@ -23,7 +23,7 @@ struct pump {
 	struct merkle tree;
 	struct sha256 *heads; /* over all that were copied */
 	bool head_came;	      /* the newest one */
-	struct digest_set copied;
+	struct listings copied;
 	struct copy_report *report;
 };
 
@@ -201,12 +201,12 @@ static int damaged(const struct digest *d, struct err *e)
 }
 
 /* True if all of it can be read, and is what it should be. */
-static int read_through(struct keeper *k, const struct digest *d, struct err *e)
+static int read_through(struct keeper *k, const struct listing *d, struct err *e)
 {
 	struct manifest_reader *reader = NULL;
 	const char *data;
 	size_t len = 1;
-	int r = manifest_reader_from(k, d, MANIFEST_BYTES_UNKNOWN, &reader, e);
+	int r = manifest_reader_from(k, &d->digest, d->bytes, &reader, e);
 
 	while (!r && len > 0)
 		r = manifest_reader_next(reader, &data, &len, e);
@@ -251,21 +251,25 @@ static int copy_chunks(
 }
 
 /* One that is not there was dropped before, or left out: the log does without. */
-static int copy_manifest(struct pump *p, const struct digest *d, struct err *e)
+static int copy_manifest(struct pump *p, const struct listing *d, struct err *e)
 {
 	uint32_t chunks;
 	int r = p->c->o->mend ? read_through(p->c->from->keeper, d, e) : 0;
 
 	if (r && r != ERR_NOT_FOUND) {
-		digest_set_add(&p->report->damaged, d);
+		listings_add(&p->report->damaged, &d->digest, d->bytes);
 		return copy_renew_keeper(p->c, e);
 	}
 	if (!r)
-		r = keeper_count_chunks(p->c->from->keeper, d, &chunks, e);
+		r = keeper_count_chunks(p->c->from->keeper, &d->digest, &chunks, e);
 	if (r)
 		return r == ERR_NOT_FOUND ? 0 : r;
-	r = copy_chunks(p, d, chunks, e);
-	digest_set_add(&p->copied, d);
+	if (chunks != manifest_chunks(d->bytes)) {
+		err_set(e, ERR_LEDGER, "%" PRIu32 " chunks", chunks);
+		return damaged(&d->digest, e);
+	}
+	r = copy_chunks(p, &d->digest, chunks, e);
+	listings_add(&p->copied, &d->digest, d->bytes);
 	p->report->kept++;
 	return r;
 }
@@ -286,7 +290,7 @@ static int put_snapshot(struct pump *p, int newfd, struct err *e)
 	struct manifest_writer *w;
 	int r;
 
-	if (c->start == 0 || digest_set_has(&p->copied, &c->snapshot))
+	if (c->start == 0 || listings_have(&p->copied, &c->snapshot.digest))
 		return 0;
 	if (!c->o->mend)
 		return err_set(e, ERR_LEDGER,
@@ -294,10 +298,10 @@ static int put_snapshot(struct pump *p, int newfd, struct err *e)
 	w = manifest_writer_into(p->to, newfd);
 	r = manifest_writer_add(w, c->snapshot_text.data, c->snapshot_text.len, e);
 	if (!r)
-		r = manifest_writer_commit(w, &c->snapshot, e);
+		r = manifest_writer_commit(w, &c->snapshot.digest, e);
 	manifest_writer_free(w);
 	if (!r) {
-		digest_set_add(&p->copied, &c->snapshot);
+		listings_add(&p->copied, &c->snapshot.digest, c->snapshot.bytes);
 		p->report->kept++;
 	}
 	return r;
@@ -378,7 +382,7 @@ static int check_copy(struct pump *p, int newfd, struct err *e)
 	for (size_t i = 0; !r && i < p->copied.n; i++) {
 		r = read_through(copy->keeper, &p->copied.v[i], e);
 		if (r)
-			r = damaged(&p->copied.v[i], e);
+			r = damaged(&p->copied.v[i].digest, e);
 	}
 	return r;
 }
@@ -410,7 +414,7 @@ static int run(struct copy *c, int newfd, struct copy_report *report, struct err
 	if (!r)
 		r = measure(newfd, &report->bytes_after, e);
 	buf_release(&p.items);
-	digest_set_release(&p.copied);
+	listings_release(&p.copied);
 	return r;
 }
 

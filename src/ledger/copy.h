@@ -10,13 +10,15 @@
 
 #include "ledger/ledger_impl.h"
 
-struct digest_set {
-	struct digest *v; /* sorted */
+/* Manifests, and how long they are as it was signed. */
+struct listing {
+	struct digest digest; /* first: what they are sorted by */
+	uint64_t bytes;
+};
+struct listings {
+	struct listing *v;
 	size_t n;
 };
-void digest_set_release(struct digest_set *s);
-#define CLEANUP_DIGESTS CLEANUP(digest_set_release)
-bool digest_set_has(const struct digest_set *s, const struct digest *d);
 
 struct copy_options {
 	bool needed_only; /* no manifest of a seal that was retired or renewed */
@@ -28,7 +30,7 @@ struct copy_report {
 	uint64_t bytes_before, bytes_after; /* of data.mdb */
 	size_t kept, dropped;		    /* manifests */
 	uint64_t kept_bytes, dropped_bytes; /* of them, as they are stored */
-	struct digest_set damaged;	    /* manifests that were left out */
+	struct listings damaged;	    /* manifests that were left out */
 	size_t heads_left_out;		    /* old checkpoints that do not verify */
 	bool heads_lost;		    /* none of them could be read */
 };

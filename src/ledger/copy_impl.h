@@ -15,10 +15,10 @@ struct old_head {
 struct copy {
 	struct ledger *from;
 	const struct copy_options *o;
-	struct digest_set wanted; /* manifests */
+	struct listings wanted;
 	uint64_t start; /* where readers of the copy begin; 0: at the first entry */
 	struct merkle before_start;
-	struct digest snapshot;
+	struct listing snapshot;
 	struct buf snapshot_text; /* of a ledger that is mended */
 	struct old_head *heads;	  /* the same; by size */
 	size_t n_heads;
@@ -27,8 +27,10 @@ struct copy {
 
 void copy_release(struct copy *c);
 
-void digest_set_add(struct digest_set *s, const struct digest *d);
-void digest_set_sort(struct digest_set *s); /* and drops doubles */
+void listings_add(struct listings *s, const struct digest *d, uint64_t bytes);
+void listings_sort(struct listings *s); /* and drops doubles */
+bool listings_have(const struct listings *s, const struct digest *d); /* sorted */
+void listings_release(struct listings *s);
 
 /* Fills in all of the above but what `from` and `o` are. */
 MUSTUSE int copy_plan(struct copy *c, struct err *e);

@@ -7,42 +7,42 @@
 
 #include "ledger/copy_impl.h"
 
-/* ---- sets of digests ---- */
+/* ---- sets of manifests ---- */
 
 static int by_bytes(const void *a, const void *b)
 {
 	return memcmp(a, b, DIGEST_BYTES);
 }
 
-void digest_set_add(struct digest_set *s, const struct digest *d)
+void listings_add(struct listings *s, const struct digest *d, uint64_t bytes)
 {
 	if ((s->n & (s->n - 1)) == 0)
 		s->v = xreallocarray(s->v, s->n ? 2 * s->n : 1, sizeof(*s->v));
-	s->v[s->n++] = *d;
+	s->v[s->n++] = (struct listing){*d, bytes};
 }
 
-void digest_set_sort(struct digest_set *s)
+void listings_sort(struct listings *s)
 {
 	size_t kept = 0;
 
 	if (s->n)
 		qsort(s->v, s->n, sizeof(*s->v), by_bytes);
 	for (size_t i = 0; i < s->n; i++) {
-		if (kept == 0 || !digest_equal(&s->v[i], &s->v[kept - 1]))
+		if (kept == 0 || !digest_equal(&s->v[i].digest, &s->v[kept - 1].digest))
 			s->v[kept++] = s->v[i];
 	}
 	s->n = kept;
 }
 
-bool digest_set_has(const struct digest_set *s, const struct digest *d)
+bool listings_have(const struct listings *s, const struct digest *d)
 {
 	return s->n && bsearch(d, s->v, s->n, sizeof(*s->v), by_bytes);
 }
 
-void digest_set_release(struct digest_set *s)
+void listings_release(struct listings *s)
 {
 	free(s->v);
-	*s = (struct digest_set){0};
+	*s = (struct listings){0};
 }
 
 /* ---- manifests, and the start ---- */
@@ -51,12 +51,21 @@ void digest_set_release(struct digest_set *s)
 static void keep_start(struct copy *c)
 {
 	const struct ledger *l = c->from;
+	const struct entry_state *said;
 
 	if (l->start == 0)
 		return;
 	c->start = l->start;
 	c->before_start = l->before_start;
-	c->snapshot = l->records[ledger_first_of_tail(l)]->entry->state.snapshot;
+	said = &l->records[ledger_first_of_tail(l)]->entry->state;
+	c->snapshot = (struct listing){said->snapshot, said->bytes};
+}
+
+static void want(struct copy *c, const struct entry *en)
+{
+	if (en->op == ENTRY_SEAL_LAYER)
+		listings_add(
+		    &c->wanted, &en->seal_layer.tree, en->seal_layer.manifest_bytes);
 }
 
 static void want_what_counts(struct copy *c)
@@ -65,8 +74,7 @@ static void want_what_counts(struct copy *c)
 	size_t n = state_live(c->from->state, &live);
 
 	for (size_t i = 0; i < n; i++) {
-		if (live[i]->entry->op == ENTRY_SEAL_LAYER)
-			digest_set_add(&c->wanted, &live[i]->entry->seal_layer.tree);
+		want(c, live[i]->entry);
 	}
 }
 
@@ -99,7 +107,7 @@ static int find_start(struct replay *p, const struct record *record, struct err 
 		    record->seq);
 	c->start = record->seq;
 	c->before_start = p->tree;
-	c->snapshot = digest;
+	c->snapshot = (struct listing){digest, said->bytes};
 	return 0;
 }
 
@@ -110,8 +118,7 @@ static int take_record(struct replay *p, struct record *record, struct err *e)
 
 	if (r)
 		return r;
-	if (record->entry->op == ENTRY_SEAL_LAYER)
-		digest_set_add(&p->c->wanted, &record->entry->seal_layer.tree);
+	want(p->c, record->entry);
 	if (!p->state)
 		return 0;
 	if (record->entry->op == ENTRY_STATE)
@@ -235,21 +242,21 @@ int copy_plan(struct copy *c, struct err *e)
 	if (!r && c->o->mend)
 		r = find_heads(c, e);
 	if (c->start)
-		digest_set_add(&c->wanted, &c->snapshot);
-	digest_set_sort(&c->wanted);
+		listings_add(&c->wanted, &c->snapshot.digest, c->snapshot.bytes);
+	listings_sort(&c->wanted);
 	return r;
 }
 
 void copy_release(struct copy *c)
 {
-	digest_set_release(&c->wanted);
+	listings_release(&c->wanted);
 	buf_release(&c->snapshot_text);
 	free(c->heads);
 }
 
 void copy_report_release(struct copy_report *r)
 {
-	digest_set_release(&r->damaged);
+	listings_release(&r->damaged);
 }
 
 static int data_bytes(int dbfd, uint64_t *out, struct err *e)
@@ -276,7 +283,7 @@ int copy_survey(struct ledger *l, const struct copy_options *o, struct copy_repo
 	if (!r)
 		r = keeper_list_manifests(l->keeper, &list, &n, e);
 	for (size_t i = 0; i < n; i++) {
-		bool kept = list[i].all && digest_set_has(&c.wanted, &list[i].digest);
+		bool kept = list[i].all && listings_have(&c.wanted, &list[i].digest);
 
 		out->kept += kept;
 		out->dropped += !kept;

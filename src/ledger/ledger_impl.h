@@ -65,7 +65,8 @@ MUSTUSE int ledger_open_database(
 
 /* Manifests in a database that is not, or not yet, that of a ledger. */
 struct manifest_writer *manifest_writer_into(struct keeper *k, int dirfd);
-#define MANIFEST_BYTES_UNKNOWN UINT64_MAX
+/* How many chunks a text of this length has. */
+uint64_t manifest_chunks(uint64_t bytes);
 MUSTUSE int manifest_reader_from(struct keeper *k, const struct digest *digest,
     uint64_t bytes, struct manifest_reader **out, struct err *e);
 

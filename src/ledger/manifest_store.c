@@ -217,6 +217,11 @@ static int damaged(struct err *e)
 	return err_set(e, ERR_LEDGER, "ledger: a stored manifest is damaged");
 }
 
+uint64_t manifest_chunks(uint64_t bytes)
+{
+	return bytes / KEEPER_CHUNK_BYTES + (bytes % KEEPER_CHUNK_BYTES != 0);
+}
+
 /* A database can hold chunks without end; that the text is another would be known after them only. */
 int manifest_reader_from(struct keeper *k, const struct digest *digest, uint64_t bytes,
     struct manifest_reader **out, struct err *e)
@@ -227,8 +232,7 @@ int manifest_reader_from(struct keeper *k, const struct digest *digest, uint64_t
 	*out = NULL;
 	if (r)
 		return r;
-	if (bytes != MANIFEST_BYTES_UNKNOWN &&
-	    chunks != bytes / KEEPER_CHUNK_BYTES + (bytes % KEEPER_CHUNK_BYTES != 0))
+	if (chunks != manifest_chunks(bytes))
 		return damaged(e);
 	*out = xcalloc(1, sizeof(**out));
 	(*out)->keeper = k;

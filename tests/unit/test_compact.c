@@ -155,7 +155,7 @@ static void a_damaged_manifest_stops_it(void **state)
 	assert_int_equal(rebuild(&report, &e), 0);
 	assert_int_equal(report.kept, 1);
 	assert_int_equal(report.damaged.n, 1);
-	assert_memory_equal(&report.damaged.v[0], &digest, sizeof(digest));
+	assert_memory_equal(&report.damaged.v[0].digest, &digest, sizeof(digest));
 	copy_report_release(&report);
 	must_be_log(&before);
 	must_compact();
