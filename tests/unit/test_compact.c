@@ -106,6 +106,7 @@ static void the_start_stays(void **state)
 		for (unsigned i = 0; i < ARRAY_LEN(batch); i++) {
 			batch[i] = layer_of(i % 2);
 			batch[i].seal_layer.tree = tree[i % 2];
+			batch[i].seal_layer.manifest_bytes = TEXT_BYTES;
 		}
 		assert_int_equal(ledger_append(l, batch, ARRAY_LEN(batch), &e), 0);
 		for (unsigned i = 0; i < ARRAY_LEN(batch); i++)
