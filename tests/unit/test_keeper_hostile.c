@@ -343,7 +343,7 @@ static void anything(int fd)
 
 	if (next_random() % 8)
 		say_ready(fd);
-	for (size_t i = 0; i < sizeof(bytes); i++)
+	for (size_t i = 0; i < 1024; i++)
 		bytes[i] = (char)(next_random() % 4 ? 0 : next_random());
 	for (uint64_t n = 1 + next_random() % 6; n > 0; n--) {
 		number = (uint32_t)(next_random() % (WIRE_ERROR + 2));
@@ -361,7 +361,7 @@ static void by_chance(void **state)
 	struct err e;
 
 	(void)state;
-	for (uint64_t i = 0; i < 300; i++) {
+	for (uint64_t i = 0; i < 200; i++) {
 		script_seed = i;
 		(void)ask(anything, questions[i % ARRAY_LEN(questions)], &e);
 	}
@@ -380,7 +380,7 @@ static void a_ledger_of_such_a_keeper(void **state)
 	assert_int_equal(mkdir(path_of("db"), 0700), 0);
 	write_file(path_of("db/data.mdb"), "", 0);
 	script = anything;
-	for (uint64_t i = 0; i < 200; i++) {
+	for (uint64_t i = 0; i < 100; i++) {
 		script_seed = 1000 + i;
 		assert_int_not_equal(ledger_open(&o, &l, &e), 0);
 		assert_null(l);
