@@ -2,9 +2,11 @@
 /* ledger.c: see ledger.h: create, open, close; what a ledger says. */
 #include "ledger/ledger.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ledger/exchange.h"
 #include "ledger/ledger_impl.h"
@@ -131,16 +133,25 @@ static int lock_database(struct ledger *l, const struct ledger_options *o, struc
 		   : 0;
 }
 
+/* To verify from a read-only mount is no less than to verify without the key. */
+static bool is_read_only(int dbfd)
+{
+	return faccessat(dbfd, "data.mdb", W_OK, AT_EACCESS) && errno == EROFS;
+}
+
 /* The keeper is forked before there is a secret in memory. */
 static int open_parts(struct ledger *l, const struct ledger_options *o, struct err *e)
 {
-	bool writes = l->mode != LEDGER_READ;
 	int r = ledger_anchors_look(l, o->anchors, e);
+	bool writes;
 
 	if (!r)
 		r = ledger_dir_database(l->dirfd, &l->dbfd, e);
 	if (!r)
 		r = lock_database(l, o, e);
+	if (!r && l->mode == LEDGER_MAY_WRITE && is_read_only(l->dbfd))
+		l->mode = LEDGER_READ;
+	writes = l->mode != LEDGER_READ;
 	if (!r)
 		r = keeper_start(
 		    l->dbfd, writes ? KEEPER_WRITE : KEEPER_READ, &l->keeper, e);

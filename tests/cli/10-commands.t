@@ -148,4 +148,22 @@ remeasure() {
 }
 cli_test 'new inode times without a change are measured once' remeasure
 
+# Anchors aside, nothing has to be written to verify.
+read_only_ledger() {
+	sealed_store
+	rm "$L/db/lock.mdb"
+	mount --bind "$L" "$L"
+	mount -o remount,bind,ro "$L"
+	status=0
+	guard verify >"$OUT" 2>"$ERR" || status=$?
+	guard status --json >"$OUT.status" 2>>"$ERR" || status=$?
+	sealing=0
+	guard seal --all >"$OUT.seal" 2>"$ERR.seal" || sealing=$?
+	umount "$L"
+	[ "$status" -eq 0 ] && [ "$sealing" -eq 3 ]
+	jq -e '.writable == false and .sandbox.seccomp' "$OUT.status"
+	expect_grep 'Read-only file system' "$ERR.seal"
+}
+cli_test 'a ledger on a read-only mount can be verified' read_only_ledger
+
 done_testing
