@@ -84,6 +84,9 @@ void cli_fresh_name(char out[static CLI_FRESH_NAME_BYTES]);
 MUSTUSE int cli_trust_file(const struct cli *c, char **out, struct err *e);
 /* What is in it. ERR_LEDGER if there is none. */
 MUSTUSE int cli_load_trust(const struct cli *c, struct trust *out, struct err *e);
+/* The anchors of the configuration, and the pin beside the trust file. */
+MUSTUSE int cli_anchor_settings(
+    const struct cli *c, struct anchor_settings *out, struct err *e);
 /* Opens the ledger; `whole`: with every entry read (struct ledger_options). */
 MUSTUSE int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
     struct ledger **out, struct err *e);

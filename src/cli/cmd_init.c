@@ -16,12 +16,15 @@ static int create(const struct cli *c, const struct public_key *choice,
 	char name[CLI_FRESH_NAME_BYTES];
 	CLEANUP_FREE char *trust_file = NULL;
 	struct signer_source key = cli_signer_source(c);
+	struct anchor_settings anchors;
 	struct ledger_creation creation = {.dir = c->ledger_dir,
 	    .key = &key,
 	    .request = {.name = name, .choice = choice},
-	    .anchors = &c->config.anchors};
+	    .anchors = &anchors};
 	int r = cli_trust_file(c, &trust_file, e);
 
+	if (!r)
+		r = cli_anchor_settings(c, &anchors, e);
 	cli_fresh_name(name);
 	creation.trust_file = trust_file;
 	return r ? r : ledger_create(&creation, out, e);

@@ -70,13 +70,15 @@ static int print_json(const struct restored *r, struct err *e)
 
 int ledger_restore(struct cli *c, int argc, char **argv, struct err *e)
 {
-	struct ledger_restoration o = {
-	    .dir = c->ledger_dir, .anchors = &c->config.anchors};
+	struct anchor_settings anchors;
+	struct ledger_restoration o = {.dir = c->ledger_dir, .anchors = &anchors};
 	struct restored restored = {.before = 0};
 	struct arguments a;
 	struct trust trust;
 	int r = parse(argc, argv, &a, e);
 
+	if (!r)
+		r = cli_anchor_settings(c, &anchors, e);
 	if (!r)
 		r = cli_load_trust(c, &trust, e);
 	if (r)

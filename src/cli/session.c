@@ -121,18 +121,30 @@ int cli_load_trust(const struct cli *c, struct trust *out, struct err *e)
 	return r;
 }
 
+int cli_anchor_settings(const struct cli *c, struct anchor_settings *out, struct err *e)
+{
+	CLEANUP_FREE char *trust_file = NULL;
+	int r = cli_trust_file(c, &trust_file, e);
+
+	*out = c->config.anchors;
+	return r ? r : anchor_settings_pin(out, trust_file, e);
+}
+
 int cli_open_ledger_as(
     const struct cli *c, struct ledger_options o, struct ledger **out, struct err *e)
 {
 	struct trust trust;
 	struct signer_source key = cli_signer_source(c);
+	struct anchor_settings anchors;
 	int r = ledger_exists(c->ledger_dir, e);
 
 	o.dir = c->ledger_dir;
 	o.trust = &trust;
 	o.key = &key;
-	o.anchors = &c->config.anchors;
+	o.anchors = &anchors;
 	*out = NULL;
+	if (!r)
+		r = cli_anchor_settings(c, &anchors, e);
 	if (!r)
 		r = cli_load_trust(c, &trust, e);
 	if (!r)

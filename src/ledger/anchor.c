@@ -135,10 +135,39 @@ static int add_anchor(struct anchor_settings *s, const struct anchor_setting *a,
 		    strcmp(s->v[i].path, a->path) == 0)
 			return err_set(e, ERR_USAGE, "%s: this anchor twice", name);
 	}
-	if (s->n == ANCHORS_MAX)
+	if (s->n == ANCHORS_MAX - 1)
 		return err_set(
-		    e, ERR_USAGE, "%s: more than %d anchors", name, ANCHORS_MAX);
+		    e, ERR_USAGE, "%s: more than %d anchors", name, ANCHORS_MAX - 1);
 	s->v[s->n++] = *a;
+	return 0;
+}
+
+static int set_pin(struct anchor_settings *s, const char *value, struct err *e)
+{
+	s->no_pin = strcmp(value, "no") == 0;
+	return s->no_pin || strcmp(value, "yes") == 0
+		   ? 0
+		   : err_set(e, ERR_USAGE, "pin: '%s' is not yes or no", value);
+}
+
+char *anchor_pin_path(const char *trust_file)
+{
+	return xasprintf("%s.head", trust_file);
+}
+
+int anchor_settings_pin(struct anchor_settings *s, const char *trust_file, struct err *e)
+{
+	CLEANUP_FREE char *path = anchor_pin_path(trust_file);
+	struct anchor_setting *a = &s->v[s->n];
+
+	if (s->no_pin)
+		return 0;
+	if (strlen(path) >= sizeof(a->path))
+		return err_set(
+		    e, ERR_USAGE, "trust file %s: its path is too long", trust_file);
+	*a = (struct anchor_setting){.kind = ANCHOR_PIN};
+	memcpy(a->path, path, strlen(path) + 1);
+	s->n++;
 	return 0;
 }
 
@@ -150,6 +179,8 @@ int anchor_settings_set(
 
 	if (strcmp(name, "unreachable") == 0)
 		return set_unreachable(s, value, e);
+	if (strcmp(name, "pin") == 0)
+		return set_pin(s, value, e);
 	if (strcmp(name, "tcti") == 0) {
 		if (!value[0] || strlen(value) >= sizeof(s->tcti))
 			return err_set(
@@ -178,6 +209,8 @@ int anchors_open(const struct anchor_settings *s, struct anchors **out, struct e
 	for (size_t i = 0; !r && i < s->n; i++) {
 		if (s->v[i].kind == ANCHOR_TPM)
 			r = anchor_tpm_init(&as->v[i], &s->v[i], s->tcti, e);
+		else if (s->v[i].kind == ANCHOR_PIN)
+			anchor_pin_init(&as->v[i], &s->v[i]);
 		else
 			anchor_file_init(&as->v[i], &s->v[i]);
 		as->n += !r;

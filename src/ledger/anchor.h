@@ -16,11 +16,11 @@
 
 #include "crypto/note.h"
 
-#define ANCHORS_MAX 4
+#define ANCHORS_MAX 5 /* four, and a pin */
 #define ANCHOR_PATH_MAX 1024
 #define ANCHOR_TCTI_MAX 256
 
-enum anchor_kind { ANCHOR_FILE, ANCHOR_TPM };
+enum anchor_kind { ANCHOR_FILE, ANCHOR_TPM, ANCHOR_PIN };
 /* What to do about an anchor that cannot be reached. */
 enum anchor_policy {
 	ANCHOR_STRICT, /* unverifiable */
@@ -30,7 +30,7 @@ enum anchor_policy {
 
 struct anchor_setting {
 	enum anchor_kind kind;
-	char path[ANCHOR_PATH_MAX]; /* ANCHOR_FILE: absolute */
+	char path[ANCHOR_PATH_MAX]; /* ANCHOR_FILE: absolute; ANCHOR_PIN */
 	uint32_t index;		    /* ANCHOR_TPM: NV index */
 };
 
@@ -41,7 +41,14 @@ struct anchor_settings {
 	char tcti[ANCHOR_TCTI_MAX]; /* how to reach the TPM; "": the default */
 	enum anchor_policy unreachable;
 	int64_t grace; /* seconds */
+	bool no_pin;
 };
+
+/* Where the pin of a trust file is: PATH.head; a fresh string. */
+char *anchor_pin_path(const char *trust_file);
+/* Adds the pin, unless the settings say no. ERR_USAGE: the path is too long. */
+MUSTUSE int anchor_settings_pin(
+    struct anchor_settings *s, const char *trust_file, struct err *e);
 
 /* One "name = value" of that section; ERR_USAGE names what is wrong. */
 MUSTUSE int anchor_settings_set(

@@ -44,6 +44,7 @@ struct anchor {
 };
 
 void anchor_file_init(struct anchor *a, const struct anchor_setting *s);
+void anchor_pin_init(struct anchor *a, const struct anchor_setting *s);
 /* ERR_LEDGER in a build without TPM support. */
 MUSTUSE int anchor_tpm_init(
     struct anchor *a, const struct anchor_setting *s, const char *tcti, struct err *e);

@@ -324,6 +324,16 @@ static int write_parts(struct ledger *l, const struct ledger_creation *c, struct
 	return r ? r : ledger_dir_finish(l->dirfd, e);
 }
 
+/* The pin of a ledger that is gone went with its trust file. */
+static int remove_pin(const char *trust_file, struct err *e)
+{
+	CLEANUP_FREE char *pin = anchor_pin_path(trust_file);
+
+	return unlink(pin) && errno != ENOENT && errno != ENOTDIR
+		   ? err_sys(e, "anchor %s", pin)
+		   : 0;
+}
+
 /* Of the parts of a ledger the keeper is started first: it must not inherit the secrets. */
 static int create(const struct ledger_creation *c, struct ledger **out, struct err *e)
 {
@@ -331,8 +341,10 @@ static int create(const struct ledger_creation *c, struct ledger **out, struct e
 	const struct ledger_options o = {
 	    .dir = c->dir, .mode = LEDGER_WRITE, .trust = &nobody};
 	CLEANUP_LEDGER struct ledger *l = ledger_new(&o);
-	int r = ledger_anchors_look(l, c->anchors, e);
+	int r = remove_pin(c->trust_file, e);
 
+	if (!r)
+		r = ledger_anchors_look(l, c->anchors, e);
 	if (!r)
 		r = ledger_dir_prepare(c->dir, &l->dirfd, e);
 	if (!r)

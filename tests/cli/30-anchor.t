@@ -23,8 +23,14 @@ anchored_init() {
 	anchored --runroot "$R" --storage-driver overlay init
 }
 
+# Without the pin that is always there: it would answer for the others.
 configure() {
-	printf '[anchor]\n%s\n' "$1" >"$CONF"
+	printf '[anchor]\npin = no\n%s\n' "$1" >"$CONF"
+}
+
+without_pin() {
+	printf '[anchor]\npin = no\n' >"$WORK/without.conf"
+	guard --config "$WORK/without.conf" "$@"
 }
 
 anchor_test() {
@@ -63,6 +69,72 @@ lines() {
 	grep -c . "$HEADS"
 }
 
+# ---- the pin, which nobody asked for ----
+
+pinned() {
+	sealed_store
+	expect_exit 0 guard status
+	expect_grep "anchor .*pin:$L.trust.head agrees" "$OUT"
+	keep
+	store_podman tag localhost/tiny localhost/more:1
+	umount -R "$G/overlay" 2>/dev/null || true
+	guard seal --all --quiet
+	put_back
+	expect_exit 3 guard verify
+	expect_grep 'an older ledger was put in place' "$ERR"
+	expect_exit 3 guard seal --all
+	expect_exit 3 guard ledger check
+	expect_exit 0 without_pin verify
+	# Whoever vouches for it says so.
+	expect_exit 0 guard ledger anchor --reset
+	expect_exit 0 guard verify
+}
+anchor_test 'pin: an older ledger put back is noticed without any setting' pinned
+
+pin_odd() {
+	sealed_store
+	rm "$L.trust.head"
+	expect_exit 0 guard verify
+	[ -s "$L.trust.head" ]
+	cp "$L.trust.head" "$WORK/now/head"
+	: >"$L.trust.head"
+	expect_exit 0 guard verify
+	cmp "$WORK/now/head" "$L.trust.head"
+	sed -i 's/^[0-9]*$/99/' "$L.trust.head"
+	expect_exit 3 guard verify
+	expect_grep 'ledger anchor --reset' "$ERR"
+	cp "$WORK/now/head" "$L.trust.head"
+	chmod 666 "$L.trust.head"
+	expect_exit 3 guard verify
+	expect_grep 'writable by' "$ERR"
+	rm "$L.trust.head"
+	ln -s /etc/passwd "$L.trust.head"
+	expect_exit 3 guard verify
+	rm "$L.trust.head"
+	mkdir "$L.trust.head"
+	expect_exit 3 guard verify
+	rmdir "$L.trust.head"
+	expect_exit 0 guard verify
+	# Where it cannot be written it stays behind, and nothing else.
+	if chattr +i "$L.trust.head" 2>/dev/null; then
+		store_podman tag localhost/tiny localhost/more:1
+		umount -R "$G/overlay" 2>/dev/null || true
+		status=0
+		guard seal --all --quiet || status=$?
+		guard ledger anchor --json >"$OUT" || status=$?
+		chattr -i "$L.trust.head"
+		[ $status = 0 ]
+		jq -e '.anchors[0].state == "behind"' "$OUT"
+		expect_exit 0 guard verify
+		guard ledger anchor --json | jq -e '.anchors[0].state == "agrees"'
+	fi
+	# Another ledger of the same place begins with a pin of its own.
+	rm -rf "$L" "$L.trust"
+	sealed_store
+	expect_exit 0 guard verify
+}
+anchor_test 'pin: missing, empty, damaged, of others' pin_odd
+
 # ---- a file ----
 
 rolled_back() {
@@ -81,7 +153,7 @@ rolled_back() {
 		expect_exit 3 anchored $command
 	done
 	# Without the anchor nothing would tell.
-	expect_exit 0 guard verify
+	expect_exit 0 without_pin verify
 	expect_exit 3 anchored verify
 }
 anchor_test 'a ledger put back with its store is exit 3; without an anchor it is clean' rolled_back
@@ -222,15 +294,24 @@ other_ledger() {
 }
 anchor_test 'the file of another ledger is refused, and left alone' other_ledger
 
+# Between the append and the anchors locks are taken: the first of them after which the ledger has grown.
+kill_after_append() {
+	had=$(anchored ledger anchor --json | jq .ledger_size)
+	for call in 1 2 3 4 5 6; do
+		expect_killed strace -qq -o "$WORK/strace" -e trace=flock -e "inject=flock:signal=KILL:when=$call" \
+			"$LAYERSEAL" --config "$CONF" --ledger "$L" --trust "$L.trust" --root "$G" seal --all --quiet
+		[ "$(anchored ledger anchor --json | jq .ledger_size)" = "$had" ] || return 0
+	done
+	return 1
+}
+
 crash_before_anchoring() {
 	with_file
 	store_podman tag localhost/tiny localhost/more:1
 	umount -R "$G/overlay" 2>/dev/null || true
 	before=$(lines)
 	size=$(anchored status --json | jq .ledger_size)
-	# The lock is taken between the append and the anchor.
-	expect_killed strace -qq -o "$WORK/strace" -e trace=flock -e inject=flock:signal=KILL \
-		"$LAYERSEAL" --config "$CONF" --ledger "$L" --trust "$L.trust" --root "$G" seal --all --quiet
+	kill_after_append
 	[ "$(lines)" = "$before" ]
 	expect_exit 0 anchored ledger anchor --json
 	jq -e --argjson size "$size" '.ledger_size > $size and .anchors[0].state == "behind"' "$OUT"
@@ -298,7 +379,7 @@ bad_settings() {
 	for setting in 'file = heads' 'tpm = 7' 'unreachable = maybe' 'witness = x'; do
 		configure "$setting"
 		expect_exit 2 anchored verify
-		expect_grep 'line 2' "$ERR"
+		expect_grep 'line 3' "$ERR"
 	done
 	sealed_store
 	configure "file = $L/heads"
@@ -374,7 +455,7 @@ tcti = $TPM2TOOLS_TCTI"
 		expect_exit 3 anchored verify
 		expect_grep 'an older ledger was put in place' "$ERR"
 		expect_exit 3 anchored seal --all
-		expect_exit 0 guard verify
+		expect_exit 0 without_pin verify
 	}
 
 	tpm_before_it_was_configured() {
@@ -398,8 +479,7 @@ tcti = $TPM2TOOLS_TCTI"
 		store_podman tag localhost/tiny localhost/more:1
 		umount -R "$G/overlay" 2>/dev/null || true
 		before=$(counter)
-		expect_killed strace -qq -o "$WORK/strace" -e trace=flock -e inject=flock:signal=KILL \
-			"$LAYERSEAL" --config "$CONF" --ledger "$L" --trust "$L.trust" --root "$G" seal --all --quiet
+		kill_after_append
 		expect_exit 0 anchored ledger anchor --json
 		jq -e '.anchors[0].state == "behind"' "$OUT"
 		[ "$(counter)" = "$before" ]

@@ -68,7 +68,7 @@ interrupted() {
 	new=$(cat "$OUT")
 	cp -a "$L" "$L.1"
 	# The key waits; nothing else was done, so nobody knows it.
-	rm -rf "$L" && cp -a "$L.0" "$L"
+	rm -rf "$L" "$L.trust.head" && cp -a "$L.0" "$L"
 	cp "$L.trust.0" "$L.trust"
 	cp "$L.1/key" "$L/key.new"
 	expect_exit 0 guard verify
@@ -77,14 +77,14 @@ interrupted() {
 	tag_and_seal another
 	expect_exit 0 guard verify
 	# It is trusted.
-	rm -rf "$L" && cp -a "$L.0" "$L"
+	rm -rf "$L" "$L.trust.head" && cp -a "$L.0" "$L"
 	printf '%s\nlog %s\n' "$old" "$new" >"$L.trust"
 	cp "$L.1/key" "$L/key.new"
 	expect_exit 0 guard verify
 	expect_exit 0 guard key rotate
 	[ "$(cat "$OUT")" = "$new" ]
 	# It signed.
-	rm -rf "$L/db" && cp -a "$L.1/db" "$L/db"
+	rm -rf "$L/db" "$L.trust.head" && cp -a "$L.1/db" "$L/db"
 	cp "$L.0/key" "$L/key"
 	printf '%s\nlog %s\n' "$old" "$new" >"$L.trust"
 	cp "$L.1/key" "$L/key.new"
