@@ -111,9 +111,9 @@ $B/crash/fault.so: tests/crash/fault.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -shared -fPIC -o $@ $<
 
-crash: $B/layerseal $B/crash/fault.so
+crash: $B/layerseal $B/crash/fault.so $B/audit/grow
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) FAULT_SO=$(abspath $B/crash/fault.so) \
-		prove -j2 $(sort $(wildcard tests/crash/*.t))
+		GROW=$(abspath $B/audit/grow) prove -j2 $(sort $(wildcard tests/crash/*.t))
 
 attacks: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/attacks/run --table
