@@ -92,8 +92,11 @@ check-fuzz: $(FUZZ:%=$B/fuzz/%)
 check-mutations: $B/mutations/mutations
 	$(Q)prove -e '' $B/mutations/mutations :: --every 100
 
-check-cli: $B/layerseal
-	$(Q)LAYERSEAL=$(abspath $B/layerseal) prove -j2 $(sort $(wildcard tests/cli/*.t))
+# With sanitizers the differential test asks every eighth of its questions only.
+check-cli: $B/layerseal $B/bench/growth
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) GROWTH=$(abspath $B/bench/growth) \
+		SECOND_SHARE=$(if $(filter asan,$(VARIANT)),8,1) \
+		prove -j2 $(sort $(wildcard tests/cli/*.t)) tests/second/run.t
 
 $B/audit/grow: $B/tests/audit/grow.o $B/liblayerseal.a
 	@mkdir -p $(@D)
