@@ -12,6 +12,8 @@
 
 struct cli {
 	char *ledger_dir;
+	bool ledger_named;	    /* with --ledger or in the environment */
+	char *config_file;	    /* the same of --config, or NULL */
 	char *config_dir;	    /* where trust files are by default */
 	char *trust_file;	    /* NULL: the default for this ledger */
 	struct store_options store; /* --root and its kin */
@@ -33,7 +35,7 @@ struct command {
 MUSTUSE int cli_run_below(
     struct cli *c, const char *verb, int argc, char **argv, struct err *e);
 
-extern const struct command key_commands[], ledger_commands[];
+extern const struct command key_commands[], ledger_commands[], hook_commands[];
 
 int cmd_init(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_seal(struct cli *c, int argc, char **argv, struct err *e);
@@ -45,6 +47,7 @@ int cmd_manifest(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_store(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_key(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_ledger(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_hook(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_version(struct cli *c, int argc, char **argv, struct err *e);
 
 int ledger_anchor(struct cli *c, int argc, char **argv, struct err *e);
@@ -65,6 +68,12 @@ int key_trust(struct cli *c, int argc, char **argv, struct err *e);
 int key_distrust(struct cli *c, int argc, char **argv, struct err *e);
 int key_attestation(struct cli *c, int argc, char **argv, struct err *e);
 int ledger_attest(struct cli *c, int argc, char **argv, struct err *e);
+
+int hook_install(struct cli *c, int argc, char **argv, struct err *e);
+int hook_remove(struct cli *c, int argc, char **argv, struct err *e);
+int hook_status(struct cli *c, int argc, char **argv, struct err *e);
+int hook_check(struct cli *c, int argc, char **argv, struct err *e);
+int hook_explain(struct cli *c, int argc, char **argv, struct err *e);
 
 /*
  * The secret key that [key] of the configuration and --passphrase-fd mean, borrowed from `c`. A file

@@ -53,6 +53,11 @@ static const struct command commands[] = {
 	.usage = "COMMAND ...",
 	.summary = "the ledger as such",
 	.below = ledger_commands},
+    {.name = "hook",
+	.run = cmd_hook,
+	.usage = "COMMAND ...",
+	.summary = "verification before every build",
+	.below = hook_commands},
     {.name = "version",
 	.run = cmd_version,
 	.usage = "",
@@ -162,6 +167,7 @@ static int load_config(struct cli *c, const char *option, struct err *e)
 			     "XDG_CONFIG_HOME", ".config", "layerseal/layerseal.conf"));
 	int r;
 
+	c->config_file = named ? xstrdup(path) : NULL;
 	config_default(&c->config);
 	r = config_load(path, &c->config, e);
 	if (r == ERR_NOT_FOUND)
@@ -253,6 +259,8 @@ static void locate(struct cli *c, const struct globals *given)
 {
 	const char *trust = given->trust ? given->trust : c->config.trust_file;
 
+	c->ledger_named = given->ledger ||
+			  (getenv("LAYERSEAL_LEDGER") && getenv("LAYERSEAL_LEDGER")[0]);
 	c->ledger_dir =
 	    given->ledger ? xstrdup(given->ledger)
 			  : default_path("LAYERSEAL_LEDGER", "/var/lib/layerseal",
@@ -306,6 +314,7 @@ int main(int argc, char **argv)
 		status = err_exit_status(&e);
 	}
 	free(c.ledger_dir);
+	free(c.config_file);
 	free(c.config_dir);
 	free(c.trust_file);
 	config_release(&c.config);

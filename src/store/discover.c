@@ -335,9 +335,17 @@ static int load(const struct store_options *opt, struct storage_conf *c, struct 
 		r = is_rootless() ? load_rootless(c, e) : load_system_conf(c, e);
 	if (r)
 		return r;
-	/* As in podman, these two drop the options of storage.conf. */
-	if (opt->root || opt->driver)
+	/* As in podman, these drop the options of storage.conf. */
+	if ((opt->root && !opt->buildah) || opt->driver || opt->n_storage_opts)
 		storage_conf_drop_options(c);
+	for (size_t i = 0; i < opt->n_storage_opts; i++) {
+		const char *text = opt->storage_opts[i];
+
+		if (opt->buildah)
+			split_options(c, text);
+		else
+			storage_conf_add_option(c, text, strlen(text));
+	}
 	replace(&c->driver, opt->driver);
 	replace(&c->imagestore, opt->imagestore);
 	if (c->transient)

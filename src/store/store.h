@@ -29,6 +29,11 @@ void store_config_release(struct store_config *c);
 /* The command line's store options; NULL where not given. */
 struct store_options {
 	const char *root, *runroot, *driver, *imagestore;
+	/* --storage-opt: instead of the options of storage.conf. */
+	const char *const *storage_opts;
+	size_t n_storage_opts;
+	/* As buildah does it: commas divide a --storage-opt, --root leaves the options of storage.conf. */
+	bool buildah;
 };
 
 /*
@@ -36,8 +41,8 @@ struct store_options {
  * $CONTAINERS_STORAGE_CONF, $XDG_CONFIG_HOME/containers (rootless also ~/.config/containers),
  * /etc/containers, /usr/share/containers, whose driver and options STORAGE_DRIVER and STORAGE_OPTS
  * replace, then the defaults for root or for the user (also inside the user
- * namespace of rootless podman, where the user is root). `--root` and `--storage-driver` drop the
- * options of storage.conf, as in podman.
+ * namespace of rootless podman, where the user is root). `--root` (not buildah's) and
+ * `--storage-driver` drop the options of storage.conf, as in podman.
  *
  * Refused by name (ERR_STORE): drop-in files, what of storage.conf cannot be read for sure,
  * additional layer stores, composefs, ignore_chown_errors, force_mask, transient stores, drivers
