@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/report.h"
 #include "guard/enginecmd.h"
+#include "store/engineconf.h"
 
 struct hook_arguments {
 	enum engine engine;
@@ -57,6 +58,8 @@ static int parse_arguments(
 /* Why a command line cannot be judged, or 0. */
 static int refuse_unclear(const struct engine_command *k, struct err *e)
 {
+	int r;
+
 	if (k->unclear)
 		return err_set(e, ERR_STORE,
 		    "cannot tell which store is meant, because of the argument '%s': "
@@ -64,7 +67,13 @@ static int refuse_unclear(const struct engine_command *k, struct err *e)
 		    k->unclear);
 	if (k->transient_store)
 		return err_set(e, ERR_STORE, "--transient-store is not supported");
-	return 0;
+	if (k->module)
+		return err_set(e, ERR_STORE,
+		    "--module %s may move the store: put its settings into "
+		    "containers.conf",
+		    k->module);
+	r = engine_environment_check(e);
+	return r ? r : engine_conf_check(e);
 }
 
 /* What sends a command to another podman; NULL if it stays here. */

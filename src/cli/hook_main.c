@@ -165,14 +165,13 @@ static bool is_program(const char *path, struct stat *st)
 }
 
 /*
- * The next program of this name in PATH: after the entry that is this one, if there is one, and never
- * this one, so that two wrappers in PATH cannot call each other in circles.
+ * The next program of this name in PATH: behind the last entry that is this one, if there is one. So two
+ * wrappers in PATH, however often, cannot call each other in circles.
  */
 static char *find_engine(const struct hook *h)
 {
 	const char *path = getenv("PATH");
 	char *found = NULL;
-	bool met = false;
 
 	for (path = path ? path : "/usr/bin:/bin"; path;) {
 		size_t len = strcspn(path, ":");
@@ -187,8 +186,7 @@ static char *find_engine(const struct hook *h)
 		if (st.st_dev != h->self.st_dev || st.st_ino != h->self.st_ino) {
 			if (!found)
 				found = take_ptr(candidate);
-		} else if (!met) {
-			met = true;
+		} else {
 			free(take_ptr(found));
 		}
 	}

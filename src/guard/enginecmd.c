@@ -163,6 +163,8 @@ static void take_option(
 		if (option_is(o, remote[i]))
 			c->remote = arg;
 	}
+	if (value && option_is(o, "module"))
+		c->module = value;
 	if (value && option_is(o, "storage-opt"))
 		add_storage_opt(r, value, arg);
 	if (option_is(o, "remote") && !r->own) {

@@ -34,6 +34,7 @@ struct engine_command {
 	size_t n_storage_opts;
 	const char *remote;   /* the option that sends it to another podman, or NULL */
 	const char *unclear;  /* the argument that makes the store unknowable, or NULL */
+	const char *module;   /* --module: more settings of containers.conf, or NULL */
 	bool local;	      /* --remote=false, whatever the environment says */
 	bool transient_store; /* --transient-store */
 	bool

@@ -163,7 +163,7 @@ static void test_before_the_verb(void **state)
 	    {"podman image --root /x build .", "build root=/x"},
 	    {"podman --out /dev/null build", "build"},
 	    {"podman - build", "other"},
-	    {"podman --help build", "build"},
+	    {"podman --help build", "other"},
 	    {"podman -v build", "build"},
 	    {"podman -D build", "build"},
 	    {"podman --trace --transient-store build", "build transient=yes"},

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+what='a wrapper in PATH: clean builds, poisoned does not, the rest passes'
+operate() {
+	hook install --dir "$WRAP" wrapper
+	expect_exit 0 typed_build later
+	expect_grep 'Using cache' "$OUT"
+	layerseal seal --all --quiet
+	expect_exit 0 typed_build later buildah bud
+	layerseal seal --all --quiet
+	poison
+	refused typed_build later
+	refused typed_build from
+	refused typed_build later podman build
+	refused typed_build later buildah build
+	refused typed_build later buildah bud
+	expect_exit 0 typed podman images
+	expect_exit 0 typed podman ps -a
+	expect_exit 0 typed podman inspect localhost/app
+	expect_exit 0 typed buildah images
+	expect_exit 0 typed podman build --help
+	expect_exit 125 typed podman inspect localhost/nothing
+	layerseal seal --all --quiet --accept --reason 'it was me'
+	expect_exit 0 typed_build later
+}
