@@ -6,6 +6,7 @@
 #   make crash          kills, failing disks and full disks, many processes at once (root)
 #   make mutations      20,000 ways to damage a ledger's files
 #   make attacks benign the corpora on real podman stores (root; see tests/README.md)
+#   make check-hook     hooks before real engines (root)
 #   make lint bench fuzz install uninstall clean
 
 VERSION := 0.1.0
@@ -56,9 +57,11 @@ $B/layerseal: $B/src/cli/main.o $B/liblayerseal.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # Runs before every command of podman: the C library alone, static, starts in a third of the time.
+# HOOK_PIE=-pie where there is no static C library.
+HOOK_PIE ?= -static-pie
 $B/layerseal-hook: $B/src/cli/hook_main.o $B/liblayerseal.a
 	@echo "  LD   $@"
-	$(Q)$(CC) $(if $(SAN),$(ALL_LDFLAGS),$(ALL_LDFLAGS:-pie=-static-pie)) -o $@ $^
+	$(Q)$(CC) $(if $(SAN),$(ALL_LDFLAGS),$(ALL_LDFLAGS:-pie=$(HOOK_PIE))) -o $@ $^
 
 $B/liblayerseal.a: $(LIB_OBJ)
 	@echo "  AR   $@"
@@ -139,6 +142,9 @@ fuzz:
 mutations: $B/mutations/mutations
 	$(Q)prove -e '' $B/mutations/mutations
 
+check-hook: $B/layerseal $B/layerseal-hook
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/hook/run
+
 bench: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/run
 
@@ -162,6 +168,6 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $B/src/cli/main.d $B/src/cli/hook_main.d $(wildcard $B/tests/*/*.d)
-.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan crash mutations attacks \
+.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan check-hook crash mutations attacks \
 	benign fuzz bench lint install uninstall clean
 .SECONDARY:

@@ -102,7 +102,7 @@ help_is_short() {
 	expect_exit 0 "$LAYERSEAL" --help
 	[ ! -s "$ERR" ]
 	[ "$(awk 'length > 80' "$OUT" | wc -l)" = 0 ]
-	for verb in init seal verify status log show manifest store version; do
+	for verb in init seal verify status log show manifest store hook version; do
 		expect_grep "^  $verb " "$OUT"
 		grep -q "Cm $verb" "$HERE/../../man/layerseal.1"
 	done

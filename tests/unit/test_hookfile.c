@@ -21,9 +21,7 @@ static int parse(const char *text, struct hookfile *out, struct err *e)
 static void test_round_trip(void **state)
 {
 	char layerseal[] = "/bin/layer seal", trust[] = "/t = #x";
-	struct hookfile f = {.layerseal = layerseal,
-	    .trust = trust,
-	    .verify_run = true};
+	struct hookfile f = {.layerseal = layerseal, .trust = trust, .verify_run = true};
 	CLEANUP_HOOKFILE struct hookfile back = {0};
 	CLEANUP_BUF struct buf text;
 	struct err e;
