@@ -329,10 +329,13 @@ static int reseal(
 	struct tree_result measured;
 	struct statprint print;
 	struct err why;
+	bool listed;
 	int r;
 
+	/* Mending may have left a listing out: then the layer is measured, and sealed with a new one. */
+	listed = ledger_has_manifest(s->g->ledger, &sealed->seal->tree);
 	check_layer_record(sealed->seal, l, &s->survey.structures[index], findings);
-	if (sealing_mark(s) == mark && sealed->print &&
+	if (sealing_mark(s) == mark && listed && sealed->print &&
 	    !print_now(s, l, &print, &ctime, &why) &&
 	    memcmp(print.bytes, sealed->print, sizeof(print.bytes)) == 0) {
 		s->layer[index] = STANDING_SEALED;
@@ -360,6 +363,8 @@ static int reseal(
 		sealing_forget(s, mark);
 		return seal_fresh(s, index, true, e);
 	}
+	if (!listed)
+		return seal_fresh(s, index, false, e);
 	s->layer[index] = STANDING_SEALED;
 	s->out->unchanged++;
 	if (measured.has_print &&

@@ -214,9 +214,12 @@ static int put_in_place(int dirfd, struct err *e)
 	if (faccessat(dirfd, LEDGER_DIR_DATABASE, F_OK, AT_SYMLINK_NOFOLLOW) &&
 	    errno == ENOENT)
 		how = RENAME_NOREPLACE;
-	if (renameat2(dirfd, LEDGER_DIR_NEW, dirfd, LEDGER_DIR_DATABASE, how))
-		return err_sys(e, "ledger: its new database cannot take the place of the "
-				  "old one");
+	if (renameat2(dirfd, LEDGER_DIR_NEW, dirfd, LEDGER_DIR_DATABASE, how)) {
+		err_sys(
+		    e, "ledger: its new database cannot take the place of the old one");
+		exchange_discard(dirfd);
+		return e->code;
+	}
 	return fsync(dirfd) ? err_sys(e, "ledger: its directory") : 0;
 }
 

@@ -223,6 +223,8 @@ void manifest_writer_free(struct manifest_writer *w); /* drops what was not comm
  * An error stays: after one, every further call fails.
  */
 struct manifest_reader;
+/* False if it cannot be had: compaction drops what no seal needs, mending what is damaged. */
+bool ledger_has_manifest(struct ledger *l, const struct digest *digest);
 MUSTUSE int manifest_reader_new(struct ledger *l, const struct digest *digest,
     uint64_t bytes, struct manifest_reader **out, struct err *e);
 int manifest_reader_next(void *reader, const char **data, size_t *len, struct err *e);

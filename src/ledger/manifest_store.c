@@ -249,6 +249,14 @@ int manifest_reader_new(struct ledger *l, const struct digest *digest, uint64_t 
 	return manifest_reader_from(l->keeper, digest, bytes, out, e);
 }
 
+bool ledger_has_manifest(struct ledger *l, const struct digest *digest)
+{
+	struct err ignored;
+	uint32_t chunks;
+
+	return keeper_count_chunks(l->keeper, digest, &chunks, &ignored) == 0;
+}
+
 /* The end is only told as such once the text is known to be the right one. */
 static int read_on(struct manifest_reader *r, struct err *e)
 {

@@ -177,6 +177,34 @@ rebuild_mends() {
 	expect_grep 'ledger restore' "$ERR"
 }
 
+# A listing that is damaged on the disk: found, left out, made again by the next seal.
+a_damaged_listing() {
+	init_store >/dev/null
+	add_image 1
+	guard seal --all --quiet
+	python3 - "$L/db/data.mdb" <<-'END'
+		import sys
+		data = bytearray(open(sys.argv[1], "rb").read())
+		# The largest value is a run of pages of its own: a zlib stream behind the header of its first one.
+		at = max((i for i in range(0, len(data), 4096) if data[i + 16:i + 18] in (b"\x78\x01", b"\x78\x5e")),
+		         key=lambda i: int.from_bytes(data[i + 12:i + 16], "little"))
+		data[at + 5000] ^= 1
+		open(sys.argv[1], "wb").write(data)
+	END
+	guard verify --quiet
+	expect_exit 3 guard ledger check --manifests
+	expect_exit 3 guard ledger compact
+	expect_grep 'rebuild leaves it out' "$ERR"
+	guard ledger check --rebuild | grep 'left out *damaged manifest'
+	guard verify --quiet --level full
+	expect_exit 3 guard ledger check --manifests
+	guard seal --all --quiet
+	guard ledger check --manifests
+	entries=$(size)
+	guard seal --all --quiet
+	test "$(size)" = "$entries"
+}
+
 # ---- backup, restore ----
 
 there_and_back() {
@@ -215,9 +243,19 @@ never_back() {
 	tag one
 	guard seal --all --quiet
 	guard log >"$WORK/log"
-	expect_exit 1 guard ledger restore "$B"
+	expect_exit 3 guard ledger restore "$B"
+	expect_grep 'pin.*remembers' "$ERR"
+	# Without the pin beside the trust file, the ledger in place still tells.
+	printf '[anchor]\npin = no\n' >"$WORK/conf"
+	expect_exit 1 guard --config "$WORK/conf" ledger restore "$B"
 	expect_grep 'would be lost' "$ERR"
 	guard log | cmp - "$WORK/log"
+	rm -rf "$L/db"
+	expect_exit 3 guard ledger restore "$B"
+	# Whoever removes both vouches for what is lost.
+	rm "$L.trust.head"
+	guard ledger restore "$B"
+	test "$(size)" = 7
 }
 
 # Of another ledger, even if it brings its own trust file.
@@ -268,6 +306,7 @@ upkeep_test 'compact killed at any moment' killed
 upkeep_test 'compact without space for the new database' no_space
 upkeep_test 'compact waits for a seal' waits_for_a_seal
 upkeep_test 'check --rebuild' rebuild_mends
+upkeep_test 'check --rebuild leaves a damaged listing out, seal makes it again' a_damaged_listing
 upkeep_test 'backup, damage, loss, restore' there_and_back
 upkeep_test 'backup with secrets' with_secrets
 upkeep_test 'restore never goes back' never_back
