@@ -276,9 +276,16 @@ int confine(const struct confine_files *files, const struct confine_limits *limi
 	return r;
 }
 
+/* The second filter is the last one, too. */
 static int forbid_opening(scmp_filter_ctx filter)
 {
-	return seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(openat), 0);
+	static const int done[] = {SCMP_SYS(openat), SCMP_SYS(fstatfs), SCMP_SYS(uname),
+	    SCMP_SYS(ftruncate), SCMP_SYS(seccomp)};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_LEN(done); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, done[i], 0);
+	return r;
 }
 
 int confine_open_no_more(struct err *e)

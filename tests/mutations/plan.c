@@ -11,8 +11,8 @@ const char *const family_names[FAMILY_COUNT] = {FAMILIES(X)};
 #undef X
 
 /* How many of each; those of known fields are as many as there are fields. */
-#define N_BITS 3000
-#define N_NOISE 1000
+#define N_BITS 2500
+#define N_NOISE 800
 #define N_CONTENT 2000
 #define N_NODES_PER_PAGE 3
 #define N_CUTS 400
