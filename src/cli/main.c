@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c: the command table, the global options, and the one place that prints an error. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -301,12 +303,31 @@ static int dispatch(struct cli *c, int argc, char **argv, struct err *e)
 	return command->run(c, argc, argv, e);
 }
 
+/*
+ * What a caller left closed must not become a file of ours, for reports would be printed into it; and
+ * who ignores SIGCHLD has children whose end nobody is told of. The place of a closed descriptor is
+ * taken by one that can be neither read nor written.
+ */
+static void mend_inheritance(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	signal(SIGCHLD, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli c = {.passphrase_fd = -1};
 	struct err e = {0};
-	int status = dispatch(&c, argc, argv, &e);
+	int status;
 
+	mend_inheritance();
+	status = dispatch(&c, argc, argv, &e);
 	if (status < 0) {
 		CLEANUP_FREE char *text = esc_str(e.msg);
 

@@ -117,23 +117,23 @@ static int serve(struct db *db, enum wire_type type)
 }
 
 /*
- * Descriptors 0 to 2 lead to /dev/null: LMDB's file must never be what somebody prints to, standard
- * output is not held open, and nobody who took this process over speaks to the user's terminal. Of the
- * rest only the socket stays.
+ * Descriptors 0 to 2 can be neither read nor written: LMDB's file must never be what somebody prints to,
+ * standard output is not held open, and nobody who took this process over speaks to the user's terminal.
+ * Of the rest only the socket stays.
  */
 static int tidy_descriptors(int socket_fd)
 {
 	int moved = fcntl(socket_fd, F_DUPFD, 3);
-	int null = open("/dev/null", O_RDWR);
+	int nothing = open(".", O_PATH); /* /dev/null need not be there */
 
-	if (moved < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-	    dup2(null, STDOUT_FILENO) < 0)
+	if (moved < 0 || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
+	    dup2(nothing, STDOUT_FILENO) < 0)
 		return -1;
 #ifdef HAS_ASAN /* which has reports to make */
 	if (fcntl(STDERR_FILENO, F_GETFD) >= 0)
-		null = STDERR_FILENO;
+		nothing = STDERR_FILENO;
 #endif
-	if (dup2(null, STDERR_FILENO) < 0)
+	if (dup2(nothing, STDERR_FILENO) < 0)
 		return -1;
 	if (moved > 3)
 		(void)!syscall(SYS_close_range, 3U, (unsigned)moved - 1, 0U);

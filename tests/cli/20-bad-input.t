@@ -225,4 +225,26 @@ stdout_closed() {
 }
 cli_test 'a report that cannot be written is no success' stdout_closed
 
+# The warning must not end up where a descriptor of ours took the place of standard error.
+inherited_badly() {
+	sealed_store
+	printf '[anchor]\nfile = %s/gone/heads\nunreachable = off\n' "$WORK" >"$WORK/off.conf"
+	# shellcheck disable=SC2317 # called by expect_exit
+	with_closed() { eval 'guard --config "$WORK/off.conf"' "$1" "$closed"; }
+	for closed in '<&- >&- 2>&-' '>&- 2>&-' '2>&-'; do
+		find "$G/overlay" -name busybox -exec chmod 755 {} +
+		expect_exit 0 with_closed 'verify --quiet'
+		find "$G/overlay" -name busybox -exec chmod 755 {} +
+		said=3
+		[ "$closed" != '2>&-' ] || said=0
+		for verb in verify 'seal --all' status log; do
+			expect_exit $said with_closed "$verb"
+		done
+	done
+	echo more >>"$(find "$G/overlay" -name motd)"
+	closed='<&- >&- 2>&-'
+	expect_exit 1 with_closed 'verify --quiet'
+}
+cli_test 'what the caller closed does not become a file of ours' inherited_badly
+
 done_testing
