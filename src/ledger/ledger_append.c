@@ -228,7 +228,13 @@ static int append_state(struct ledger *l, struct err *e)
 		r = add_entry(&a, &en, e);
 	if (!r)
 		r = add_anchors(l, &a, e);
-	return r ? r : finish(l, &a, NULL, e);
+	if (!r)
+		r = finish(l, &a, NULL, e);
+	if (!r) {
+		l->start = a.start;
+		l->before_start = a.before_start;
+	}
+	return r;
 }
 
 /* Worth it once reading the entries costs more than reading what counts, and writing that is paid for. */

@@ -81,6 +81,17 @@ static void live_through(struct ledger *l, unsigned from, unsigned to)
 	}
 }
 
+/* Roots of prefixes, by whoever appended what they are of. */
+static void check_roots(struct ledger *l)
+{
+	struct digest root;
+	struct err e;
+
+	assert_int_equal(ledger_root_at(l, ledger_size(l), &root, &e), 0);
+	assert_true(digest_equal(&root, &ledger_head(l)->root));
+	assert_int_equal(ledger_root_at(l, l->start + 2, &root, &e), 0);
+}
+
 /* A ledger whose newest state entry is not its last. */
 static void make_long(void)
 {
@@ -93,7 +104,11 @@ static void make_long(void)
 	must_append(l, init_at("/g"));
 	live_through(l, 0, ROUNDS);
 	assert_int_equal(ledger_maintain(l, &e), 0);
+	assert_int_equal(l->start + 1, ledger_size(l));
+	assert_int_equal(ledger_maintain(l, &e), 0); /* not due again */
+	assert_int_equal(l->start + 1, ledger_size(l));
 	live_through(l, ROUNDS, ROUNDS + 5);
+	check_roots(l);
 	ledger_close(l);
 }
 
