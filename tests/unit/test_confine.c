@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -391,15 +392,23 @@ static void other_files_are_out_of_reach(void **state)
 	ends_with_status(outcome(confined, read_its_data), WORKED);
 }
 
+static int ask_for_another_filter(void)
+{
+	uint32_t action = SECCOMP_RET_ALLOW;
+
+	return result(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0U, &action));
+}
+
 static void in_the_end_all_files_are(void **state)
 {
-	static attempt_fn *const attempts[] = {
-	    read_the_key, read_its_data, write_its_data, make_a_file};
+	static attempt_fn *const attempts[] = {read_the_key, read_its_data,
+	    write_its_data, make_a_file, ask_for_another_filter};
 
 	(void)state;
 	make_files();
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++)
 		ends_with_signal(outcome(confined_for_good, attempts[i]), SIGSYS);
+	ends_with_status(outcome(confined, ask_for_another_filter), WORKED);
 }
 
 /* ---- limits ---- */
