@@ -72,7 +72,7 @@ class Differ:
 
     def passes_over(self):
         self.questions += 1
-        return self.questions % self.share != 0
+        return (self.questions - 1) % self.share != 0
 
     @property
     def trust(self):

@@ -19,9 +19,12 @@ both_believe() {
 	sed '/^entries/s/entries //' "$OUT" | tr ',' '\n' | sed 's/^ //' | sort >"$WORK/ours"
 	sed '/^entries/s/entries //' "$WORK/theirs" | tr ',' '\n' | sed 's/^ //' | sort | diff - "$WORK/ours"
 }
+# ... and layerseal the same of the ledger itself.
 export_and_compare() {
 	guard ledger export "$WORK/now/export" >/dev/null
 	both_believe "$WORK/now/export"
+	guard ledger check --json | jq -r '"size \(.ledger_size)", "root \(.ledger_root[7:])"' >"$WORK/whole"
+	head -n 2 "$WORK/theirs" | diff - "$WORK/whole"
 }
 neither_believes() {
 	expect_exit 3 "$LAYERSEAL" --trust "$L.trust" ledger check "$1"
@@ -58,6 +61,8 @@ a_life() {
 	init_store >/dev/null
 	guard seal --all --quiet --reason 'second store' --accept
 	export_and_compare
+	guard ledger compact >/dev/null
+	export_and_compare
 	for op in init seal-layer seal-image seal-name retire remeasure key-add key-retire; do
 		expect_grep "^[1-9][0-9]* $op\$" "$WORK/ours"
 	done
@@ -71,6 +76,12 @@ one_image() {
 	export_and_compare
 }
 cli_test 'the ledger of an image' one_image
+
+golden() {
+	cp "$HERE/../golden/v1/trust" "$L.trust"
+	both_believe "$HERE/../golden/v1/export"
+}
+cli_test 'a ledger of the first version, as it was kept' golden
 
 tampered() {
 	sealed_store
