@@ -152,7 +152,7 @@ static int set_pin(struct anchor_settings *s, const char *value, struct err *e)
 
 char *anchor_pin_path(const char *trust_file)
 {
-	return xasprintf("%s.head", trust_file);
+	return xasprintf("%s+head", trust_file);
 }
 
 int anchor_settings_pin(struct anchor_settings *s, const char *trust_file, struct err *e)

@@ -44,7 +44,7 @@ struct anchor_settings {
 	bool no_pin;
 };
 
-/* Where the pin of a trust file is: PATH.head; a fresh string. */
+/* Where the pin of a trust file is: PATH+head; a fresh string. No ledger's trust file is called so. */
 char *anchor_pin_path(const char *trust_file);
 /* Adds the pin, unless the settings say no. ERR_USAGE: the path is too long. */
 MUSTUSE int anchor_settings_pin(

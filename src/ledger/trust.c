@@ -11,7 +11,10 @@
 #include "base/fs.h"
 
 #define TRUST_DIR "trust"
-/* A file name may have 255 bytes; what is longer is cut and told apart by its digest. */
+/*
+ * A file name may have 255 bytes; what is longer is cut and told apart by its digest, and from all that
+ * is not cut by the plus sign, which is never spelled so.
+ */
 #define FILE_NAME_MAX 200
 
 /* ---- where it is ---- */
@@ -79,6 +82,7 @@ int trust_default_path(
 
 		sha256(name.data, name.len, &d);
 		digest_hex(&d, hex);
+		name.data[FILE_NAME_MAX - DIGEST_HEX_LEN - 1] = '+';
 		memcpy(name.data + FILE_NAME_MAX - DIGEST_HEX_LEN, hex, sizeof(hex));
 	}
 	*out = xasprintf("%s/" TRUST_DIR "/%s", confdir, name.data);

@@ -74,7 +74,7 @@ lines() {
 pinned() {
 	sealed_store
 	expect_exit 0 guard status
-	expect_grep "anchor .*pin:$L.trust.head agrees" "$OUT"
+	expect_grep "anchor .*pin:$L.trust+head agrees" "$OUT"
 	keep
 	store_podman tag localhost/tiny localhost/more:1
 	umount -R "$G/overlay" 2>/dev/null || true
@@ -93,36 +93,36 @@ anchor_test 'pin: an older ledger put back is noticed without any setting' pinne
 
 pin_odd() {
 	sealed_store
-	rm "$L.trust.head"
+	rm "$L.trust+head"
 	expect_exit 0 guard verify
-	[ -s "$L.trust.head" ]
-	cp "$L.trust.head" "$WORK/now/head"
-	: >"$L.trust.head"
+	[ -s "$L.trust+head" ]
+	cp "$L.trust+head" "$WORK/now/head"
+	: >"$L.trust+head"
 	expect_exit 0 guard verify
-	cmp "$WORK/now/head" "$L.trust.head"
-	sed -i 's/^[0-9]*$/99/' "$L.trust.head"
+	cmp "$WORK/now/head" "$L.trust+head"
+	sed -i 's/^[0-9]*$/99/' "$L.trust+head"
 	expect_exit 3 guard verify
 	expect_grep 'ledger anchor --reset' "$ERR"
-	cp "$WORK/now/head" "$L.trust.head"
-	chmod 666 "$L.trust.head"
+	cp "$WORK/now/head" "$L.trust+head"
+	chmod 666 "$L.trust+head"
 	expect_exit 3 guard verify
 	expect_grep 'writable by' "$ERR"
-	rm "$L.trust.head"
-	ln -s /etc/passwd "$L.trust.head"
+	rm "$L.trust+head"
+	ln -s /etc/passwd "$L.trust+head"
 	expect_exit 3 guard verify
-	rm "$L.trust.head"
-	mkdir "$L.trust.head"
+	rm "$L.trust+head"
+	mkdir "$L.trust+head"
 	expect_exit 3 guard verify
-	rmdir "$L.trust.head"
+	rmdir "$L.trust+head"
 	expect_exit 0 guard verify
 	# Where it cannot be written it stays behind, and nothing else.
-	if chattr +i "$L.trust.head" 2>/dev/null; then
+	if chattr +i "$L.trust+head" 2>/dev/null; then
 		store_podman tag localhost/tiny localhost/more:1
 		umount -R "$G/overlay" 2>/dev/null || true
 		status=0
 		guard seal --all --quiet || status=$?
 		guard ledger anchor --json >"$OUT" || status=$?
-		chattr -i "$L.trust.head"
+		chattr -i "$L.trust+head"
 		[ $status = 0 ]
 		jq -e '.anchors[0].state == "behind"' "$OUT"
 		expect_exit 0 guard verify

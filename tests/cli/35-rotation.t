@@ -68,7 +68,7 @@ interrupted() {
 	new=$(cat "$OUT")
 	cp -a "$L" "$L.1"
 	# The key waits; nothing else was done, so nobody knows it.
-	rm -rf "$L" "$L.trust.head" && cp -a "$L.0" "$L"
+	rm -rf "$L" "$L.trust+head" && cp -a "$L.0" "$L"
 	cp "$L.trust.0" "$L.trust"
 	cp "$L.1/key" "$L/key.new"
 	expect_exit 0 guard verify
@@ -77,14 +77,14 @@ interrupted() {
 	tag_and_seal another
 	expect_exit 0 guard verify
 	# It is trusted.
-	rm -rf "$L" "$L.trust.head" && cp -a "$L.0" "$L"
+	rm -rf "$L" "$L.trust+head" && cp -a "$L.0" "$L"
 	printf '%s\nlog %s\n' "$old" "$new" >"$L.trust"
 	cp "$L.1/key" "$L/key.new"
 	expect_exit 0 guard verify
 	expect_exit 0 guard key rotate
 	[ "$(cat "$OUT")" = "$new" ]
 	# It signed.
-	rm -rf "$L/db" "$L.trust.head" && cp -a "$L.1/db" "$L/db"
+	rm -rf "$L/db" "$L.trust+head" && cp -a "$L.1/db" "$L/db"
 	cp "$L.0/key" "$L/key"
 	printf '%s\nlog %s\n' "$old" "$new" >"$L.trust"
 	cp "$L.1/key" "$L/key.new"
@@ -175,7 +175,7 @@ default_place() {
 	cp "$L.trust" "/etc/layerseal/trust/$name"
 	status=0
 	"$LAYERSEAL" --ledger "$L" --root "$G" verify >"$OUT" 2>"$ERR" || status=$?
-	rm -f "/etc/layerseal/trust/$name"
+	rm -f "/etc/layerseal/trust/$name" "/etc/layerseal/trust/$name+head"
 	rmdir /etc/layerseal/trust /etc/layerseal 2>/dev/null || :
 	[ $status = 0 ]
 	expect_exit 3 "$LAYERSEAL" --ledger "$L" --root "$G" verify

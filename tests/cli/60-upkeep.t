@@ -253,7 +253,7 @@ never_back() {
 	rm -rf "$L/db"
 	expect_exit 3 guard ledger restore "$B"
 	# Whoever removes both vouches for what is lost.
-	rm "$L.trust.head"
+	rm "$L.trust+head"
 	guard ledger restore "$B"
 	test "$(size)" = 7
 }

@@ -48,7 +48,7 @@ kept_ledger() {
 	cp -a "$QUICK/kept.trust" "$L.trust"
 }
 
-no_ledger() { rm -rf "$L" "$L.trust" "$L.trust.head"; }
+no_ledger() { rm -rf "$L" "$L.trust" "$L.trust+head"; }
 
 entries() { guard log --json | jq -c '.entries[]'; }
 

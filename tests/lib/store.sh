@@ -87,7 +87,7 @@ store_unmount() {
 
 store_clear() {
 	store_unmount
-	rm -rf "$G" "$R" "$LEDGER" "$LEDGER.trust" "$LEDGER.trust.head" "$WORK/tmp" "$WORK/evil" "$WORK/var-lib-containers"/*
+	rm -rf "$G" "$R" "$LEDGER" "$LEDGER.trust" "$LEDGER.trust+head" "$WORK/tmp" "$WORK/evil" "$WORK/var-lib-containers"/*
 	mkdir -p "$WORK/tmp"
 	give "$WORK" "$WORK/tmp"
 }
