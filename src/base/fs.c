@@ -455,6 +455,47 @@ static int temp_name(char name[TEMP_BYTES], struct err *e)
 	return 0;
 }
 
+static int write_content(int fd, const struct new_file *f, struct err *e)
+{
+	int r = fs_write_all(fd, f->data, f->len, e);
+
+	/* fchmod(), because the umask must not decide; last, so that it is never open half-written. */
+	if (!r && (fchmod(fd, f->mode) || fsync_retry(fd)))
+		r = err_sys(e, "cannot write to the disk");
+	return r;
+}
+
+/* Not a failure of the disk, but a kernel, file system or /proc that lacks what was wanted. */
+static bool cannot(int error)
+{
+	return error == EOPNOTSUPP || error == EISDIR || error == EINVAL ||
+	       error == ENOENT || error == EPERM || error == EACCES || error == EXDEV;
+}
+
+/*
+ * Without a name until it is whole: a program that is killed leaves nothing behind, least of all half
+ * a secret key. *done is false where the file system, or a missing /proc, cannot do it.
+ */
+static int create_unnamed(int dir, const struct new_file *f, bool *done, struct err *e)
+{
+	CLEANUP_FD int fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	int r;
+
+	*done = false;
+	if (fd < 0)
+		return cannot(errno) ? 0 : err_sys(e, "cannot create a file");
+	r = write_content(fd, f, e);
+	if (r)
+		return r;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	*done = linkat(AT_FDCWD, path, dir, f->name, AT_SYMLINK_FOLLOW) == 0;
+	if (*done || cannot(errno))
+		return 0;
+	return errno == EEXIST ? err_set(e, ERR_REFUSED, "it exists already")
+			       : err_sys(e, "cannot name it");
+}
+
 /* Writes the new file `temp` and brings it to the disk. */
 static int write_temp(int dir, const char *temp, const struct new_file *f, struct err *e)
 {
@@ -467,10 +508,7 @@ static int write_temp(int dir, const char *temp, const struct new_file *f, struc
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return err_sys(e, "cannot create a temporary file");
-	r = fs_write_all(fd, f->data, f->len, e);
-	/* fchmod(), because the umask must not decide; last, so that it is never open half-written. */
-	if (!r && (fchmod(fd, f->mode) || fsync_retry(fd)))
-		r = err_sys(e, "cannot write to the disk");
+	r = write_content(fd, f, e);
 	if (!r && close(take_fd(&fd)) && errno != EINTR)
 		r = err_sys(e, "cannot write");
 	if (r)
@@ -504,22 +542,30 @@ static int put_in_place(
 	return r;
 }
 
+static int write_named(int dir, const struct new_file *f, bool replace, struct err *e)
+{
+	char temp[TEMP_BYTES];
+	int r = temp_name(temp, e);
+
+	if (!r)
+		r = write_temp(dir, temp, f, e);
+	return r ? r : put_in_place(dir, temp, f->name, replace, e);
+}
+
 static int write_file(const struct new_file *f, bool replace, struct err *e)
 {
 	CLEANUP_FD int dir = -1;
-	char temp[TEMP_BYTES];
+	bool done = false;
 	int r;
 
 	if (!*f->name || strchr(f->name, '/') || is_dot(f->name))
 		return err_set(e, ERR_INTERNAL, "not the name of a file in a directory");
 	/* Own descriptor: fsync() needs one for reading, f->dirfd may be AT_FDCWD or O_PATH. */
 	r = fs_open_dir(f->dirfd, ".", &dir, e);
-	if (!r)
-		r = temp_name(temp, e);
-	if (!r)
-		r = write_temp(dir, temp, f, e);
-	if (!r)
-		r = put_in_place(dir, temp, f->name, replace, e);
+	if (!r && !replace)
+		r = create_unnamed(dir, f, &done, e);
+	if (!r && !done)
+		r = write_named(dir, f, replace, e);
 	if (!r && fsync_retry(dir))
 		r = err_sys(e, "cannot bring its directory to the disk");
 	return r;

@@ -15,7 +15,7 @@ recorded() {
 	verb=$1
 	[ "$verb" != init ] || set -- --runroot "$R" --storage-driver overlay "$@"
 	strace -f -qq -y -xx -s 16777216 -o "$WORK/trace" \
-		-e "trace=openat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,$BYTES" \
+		-e "trace=openat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,linkat,$BYTES" \
 		"$LAYERSEAL" --ledger "$L" --trust "$L.trust" --root "$G" "$@"
 	python3 "$HERE/power.py" "$verb" "$SCENE" "$WORK/trace" "$QUICK/before"
 }

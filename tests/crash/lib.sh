@@ -63,14 +63,18 @@ faulty() {
 # The call that the fault was at: "keeper 12 fdatasync"; fails if it never came to that.
 hit_call() { tr -d '\0' <"$FAULT_LOG" | sed -n 's/ *!$//p' | tr -s ' ' | grep -m 1 .; }
 
+# What puts the ledger in its first state, before each of them.
+before_each=kept_ledger
+
 each_call() {
 	process=$1 action=$2 judge=$3
 	shift 3
 	n=0 hits=0
+	[ "$1" != init ] || before_each=no_ledger
 	trap 'echo "$process:$n:$action $* (${call-}): exit status ${status-}"; cat "$ERR"' EXIT
 	while :; do
 		n=$((n + 1)) status=0
-		if [ "$1" = init ]; then no_ledger; else kept_ledger; fi
+		$before_each
 		faulty "$process:$n:$action" "$@" || status=$?
 		call=$(hit_call) || break
 		hits=$((hits + 1))

@@ -185,6 +185,7 @@ class Replay:
     def __init__(self, disk, visit):
         self.disk, self.visit = disk, visit
         self.dsync, self.at, self.keepers = set(), {}, set()
+        self.paths_of = {}
         self.reported = False
         self.writes = self.syncs = 0
 
@@ -213,6 +214,9 @@ class Replay:
             self.dsync.add((pid, fd))
         if path.endswith("/data.mdb"):
             self.keepers.add(pid)
+        self.paths_of[pid, fd] = path
+        if "O_TMPFILE" in args and self.disk.has(path):
+            self.disk.now[path] = File()  # it has no name yet
         if "O_CREAT" not in args or not self.disk.has(path) or path in self.disk.now:
             return False
         self.disk.name((path, File()))
@@ -235,6 +239,14 @@ class Replay:
         return True
 
     on_rename = on_renameat = on_renameat2
+
+    def on_linkat(self, pid, args, result, path):
+        old, new = self.paths(args)
+        if not self.disk.has(new):
+            return False
+        m = re.fullmatch(r"/proc/self/fd/(\d+)", old)
+        self.disk.name((new, self.disk.now[self.paths_of[pid, m.group(1)] if m else old]))
+        return True
 
     def on_unlinkat(self, pid, args, result, path):
         path = self.paths(args)[0]
