@@ -25,7 +25,7 @@ static int back_up(bool with_secrets, struct err *e)
 	struct ledger_backup_options o = {.dir = copy, .with_secrets = with_secrets};
 	struct copy_report report;
 	struct trust trust;
-	struct ledger *l;
+	struct ledger *l = NULL;
 	int r = trust_load(trust_file(), &trust, e);
 
 	o.trust = &trust;

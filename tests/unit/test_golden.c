@@ -315,7 +315,7 @@ static void export_to(const char *where)
 {
 	struct export_options o = {.dir = where};
 	struct trust trust;
-	struct ledger *l;
+	struct ledger *l = NULL;
 	uint64_t before;
 	struct err e;
 
@@ -346,7 +346,7 @@ static void it_is_read(void **state)
 	char id[ENTRY_ID_LEN + 1];
 	struct trust trust;
 	uint64_t counter;
-	struct ledger *l;
+	struct ledger *l = NULL;
 	struct err e;
 
 	(void)state;

@@ -134,7 +134,7 @@ UNUSED static void must_be_sound(void)
 	struct audit_options o = {0};
 	struct audit_report report;
 	struct trust trust;
-	struct ledger *l;
+	struct ledger *l = NULL;
 	struct err e;
 
 	o.trust = &trust;
