@@ -142,6 +142,41 @@ static void test_environment(void **state)
 	assert_int_equal(discover(NULL, &c, &e), ERR_STORE);
 }
 
+/* --storage-opt replaces the options of the file; buildah divides it at commas, and keeps them with --root. */
+static void test_storage_opt(void **state)
+{
+	static const char *const good[] = {"overlay.imagestore=/a,/b", "mountopt=x"};
+	static const char *const split[] = {"overlay.imagestore=/a,mountopt=x"};
+	struct scratch *s = *state;
+	struct store_options opt = {.storage_opts = good, .n_storage_opts = 2};
+	struct store_config c;
+	struct err e;
+
+	set_conf(s,
+	    "[storage]\ndriver = \"overlay\"\ngraphroot = \"$LSTEST/g\"\n"
+	    "runroot = \"/r\"\n[storage.options]\nadditionalimagestores = [\"/more\"]\n");
+	assert_int_equal(discover(&opt, &c, &e), 0);
+	assert_int_equal(c.n_additional, 2);
+	assert_string_equal(c.additional[1], "/b");
+	store_config_release(&c);
+	/* As podman, one option whose value has a comma. */
+	opt = (struct store_options){.storage_opts = split, .n_storage_opts = 1};
+	assert_int_equal(discover(&opt, &c, &e), ERR_STORE);
+	opt.buildah = true;
+	assert_int_equal(discover(&opt, &c, &e), 0);
+	assert_int_equal(c.n_additional, 1);
+	store_config_release(&c);
+	opt = (struct store_options){.root = "/other"};
+	assert_int_equal(discover(&opt, &c, &e), 0);
+	assert_int_equal(c.n_additional, 0);
+	store_config_release(&c);
+	opt.buildah = true;
+	assert_int_equal(discover(&opt, &c, &e), 0);
+	assert_int_equal(c.n_additional, 1);
+	assert_string_equal(c.additional[0], "/more");
+	store_config_release(&c);
+}
+
 static void test_rootless(void **state)
 {
 	struct scratch *s = *state;
@@ -428,6 +463,7 @@ static void test_user_xattrs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(test_storage_opt),
 	    TEST(test_conf),
 	    TEST(test_options_win),
 	    TEST(test_environment),
