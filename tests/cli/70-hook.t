@@ -60,7 +60,9 @@ make_engines
 
 install_and_remove() {
 	expect_exit 0 install_wrapper
-	[ -x "$W/podman" ] && [ -x "$W/buildah" ] && [ ! -e "$W/docker" ]
+	[ -x "$W/podman" ]
+	[ -x "$W/buildah" ]
+	[ ! -e "$W/docker" ]
 	expect_grep "^ledger = $L\$" "$W/layerseal-hook.conf"
 	expect_exit 0 with_real "$LAYERSEAL" hook status --dir "$W"
 	expect_grep "wraps $(command -v podman)\$" "$OUT"
@@ -78,14 +80,16 @@ foreign_files_stay() {
 	echo mine >"$W/buildah"
 	expect_exit 1 install_wrapper
 	expect_grep "$W/buildah is not layerseal's" "$ERR"
-	[ ! -e "$W/podman" ] && [ ! -e "$W/layerseal-hook.conf" ]
+	[ ! -e "$W/podman" ]
+	[ ! -e "$W/layerseal-hook.conf" ]
 	rm "$W/buildah"
 	install_wrapper
 	echo mine >"$W/buildah"
 	echo mine >"$W/more"
 	expect_exit 0 hook remove --dir "$W" wrapper
 	expect_grep "left $W/buildah" "$OUT"
-	[ "$(cat "$W/buildah" "$W/more" | wc -l)" = 2 ] && [ ! -e "$W/podman" ]
+	[ "$(cat "$W/buildah" "$W/more" | wc -l)" = 2 ]
+	[ ! -e "$W/podman" ]
 }
 cli_test 'what is foreign is neither overwritten nor removed' foreign_files_stay
 
@@ -384,7 +388,8 @@ preexec() {
 	# shellcheck disable=SC2046 # a list of options
 	set -- $(store_options)
 	expect_exit 0 "$W/50-layerseal" podman "$@" build .
-	[ ! -s "$OUT" ] && [ ! -s "$ERR" ]
+	[ ! -s "$OUT" ]
+	[ ! -s "$ERR" ]
 	poison
 	expect_exit 1 "$W/50-layerseal" podman "$@" build .
 	[ ! -s "$OUT" ]
@@ -396,7 +401,8 @@ preexec() {
 		'storage-untar / build' 'storage-applyLayer --x build'; do
 		# shellcheck disable=SC2086 # words
 		expect_exit 0 "$W/50-layerseal" $words
-		[ ! -s "$OUT" ] && [ ! -s "$ERR" ]
+		[ ! -s "$OUT" ]
+		[ ! -s "$ERR" ]
 	done
 	expect_exit 0 "$W/50-layerseal"
 	# It takes nothing from standard input.
@@ -435,7 +441,10 @@ compare_help() {
 		"$LAYERSEAL" hook explain -- $program $verb "--$name" --root=/x . >"$OUT"
 		case $kind:$name in
 		value:*) expect_grep '^unclear --root=/x$' "$OUT" ;;
-		none:*) expect_grep '^root /x$' "$OUT" && expect_no_grep '^unclear' "$OUT" ;;
+		none:*)
+			expect_grep '^root /x$' "$OUT"
+			expect_no_grep '^unclear' "$OUT"
+			;;
 		esac
 	done <"$WORK/now/options"
 }
