@@ -47,6 +47,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 UNIT := $(sort $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c)))
 FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 MAN := $(sort $(wildcard man/*.[1-8]))
+UNITS := $(sort $(wildcard systemd/*.service systemd/*.timer))
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 all: $B/layerseal $B/layerseal-hook
 	$(Q)ln -sf $(VARIANT)/layerseal build/layerseal
@@ -158,11 +160,15 @@ install: all
 	install -m 755 $B/layerseal-hook $(DESTDIR)$(PREFIX)/libexec/layerseal/layerseal-hook
 	for m in $(MAN); do d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; \
 		install -d $$d && install -m 644 $$m $$d/; done
+	install -d $(DESTDIR)$(UNITDIR)
+	for u in $(UNITS); do sed 's|@BINDIR@|$(PREFIX)/bin|' $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$${u##*/}; done
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/layerseal $(DESTDIR)$(PREFIX)/libexec/layerseal/layerseal-hook
 	-rmdir $(DESTDIR)$(PREFIX)/libexec/layerseal
 	for m in $(MAN); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+	for u in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$${u##*/}; done
 
 clean:
 	rm -rf build

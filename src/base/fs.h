@@ -69,6 +69,12 @@ MUSTUSE int fs_sync_parent(const char *path, struct err *e);
 /* Makes the directory of `path`, and those above it, where they are missing: mode 0755, durable. */
 MUSTUSE int fs_make_parents(const char *path, struct err *e);
 
+/*
+ * What a file or directory takes on the disk, a file with several names shared among them. A figure, not
+ * a measurement: what cannot be read counts nothing, nor does what is mounted in it.
+ */
+uint64_t fs_tree_bytes(int dirfd, const char *path);
+
 MUSTUSE int fs_write_all(int fd, const void *data, size_t len, struct err *e);
 /*
  * Writes a temporary file, fsyncs it, renames it over `name` (one component) and fsyncs the

@@ -21,6 +21,8 @@ const char *entries_subject(const struct entry *en)
 		return en->retire.id;
 	case ENTRY_REMEASURE:
 		return en->remeasure.layer;
+	case ENTRY_PURGE:
+		return en->purge.object < PURGED_NAME ? en->purge.id : NULL;
 	case ENTRY_INIT:
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
@@ -43,6 +45,8 @@ static const char *reason_of(const struct entry *en)
 		return en->seal_name.reason;
 	case ENTRY_RETIRE:
 		return en->retire.reason;
+	case ENTRY_PURGE:
+		return en->purge.reason;
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
 		return en->key.reason;
@@ -69,6 +73,8 @@ static const char *text_of(const struct entry *en)
 		return en->key.vkey;
 	case ENTRY_ANCHOR:
 		return en->anchor.name;
+	case ENTRY_PURGE:
+		return en->purge.object < PURGED_NAME ? NULL : en->purge.id;
 	case ENTRY_SEAL_LAYER:
 	case ENTRY_SEAL_IMAGE:
 	case ENTRY_RETIRE:

@@ -25,6 +25,11 @@ static const struct command commands[] = {
 	.usage = "[--level stat|full|oci] [--cached] [--json] [--quiet] "
 		 "[--attest FILE [--attest-key FILE]] [IMAGE...]",
 	.summary = "compare the store with what was sealed"},
+    {.name = "purge",
+	.run = cmd_purge,
+	.usage = "[--violated] [--unsealed] [--all] [--older-than AGE] [--force] "
+		 "[--dry-run] [--json]",
+	.summary = "take out what must not be used, and verify what is left"},
     {.name = "status",
 	.run = cmd_status,
 	.usage = "[--json]",

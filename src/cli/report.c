@@ -88,7 +88,8 @@ void report_remedies(FILE *to, const struct findings *list)
 	if (unsealed)
 		fprintf(to,
 		    "What a trusted build made is sealed with: layerseal seal --all\n"
-		    "What nobody can account for is removed with: podman rmi -f IMAGE\n");
+		    "What nobody can account for is removed with: layerseal purge "
+		    "--unsealed\n");
 	fprintf(to, "Meaning and remedy of each class: layerseal-findings(7)\n");
 }
 

@@ -31,6 +31,7 @@ enum entry_op {
 	ENTRY_SEAL_NAME, /* a name leads to an image */
 	ENTRY_RETIRE, /* a sealed layer or image was removed by the engine or by purge */
 	ENTRY_REMEASURE, /* same tree, new statprint */
+	ENTRY_PURGE,	 /* something was taken out of the store, and why */
 	/* About the whole ledger: */
 	ENTRY_KEY_ADD,	  /* a key may sign larger ledgers than this entry's number */
 	ENTRY_KEY_RETIRE, /* a key may sign none larger than that with this entry last */
@@ -98,6 +99,18 @@ struct entry_remeasure {
 	uint8_t print[16];
 };
 
+/* What a purge takes out. */
+enum purged { PURGED_LAYER, PURGED_IMAGE, PURGED_CONTAINER, PURGED_NAME, PURGED_FILE };
+const char *purged_name(enum purged p); /* "layer" */
+
+struct entry_purge {
+	enum purged object;
+	char *id; /* of a layer, image, container; a name; a path in the store */
+	uint64_t bytes;
+	char *quarantine; /* the directory that has it now; NULL: removed */
+	char *reason;
+};
+
 struct entry_key {
 	char *vkey;
 	char *reason;
@@ -124,6 +137,7 @@ struct entry {
 		struct entry_seal_name seal_name;
 		struct entry_retire retire;
 		struct entry_remeasure remeasure;
+		struct entry_purge purge;
 		struct entry_key key; /* key-add, key-retire */
 		struct entry_anchor anchor;
 		struct entry_state state;

@@ -66,6 +66,15 @@ static const struct field remeasure_fields[] = {
     {0},
 };
 
+static const struct field purge_fields[] = {
+    {"object", KIND_PURGED, AT(purge.object), 0},
+    {"id", KIND_TEXT, AT(purge.id), 0},
+    {"bytes", KIND_NUMBER, AT(purge.bytes), 0},
+    {"quarantine", KIND_TEXT_OR_NONE, AT(purge.quarantine), 0},
+    {"reason", KIND_TEXT, AT(purge.reason), 0},
+    {0},
+};
+
 static const struct field key_fields[] = {
     {"vkey", KIND_TEXT, AT(key.vkey), 0},
     {"reason", KIND_TEXT_OR_NONE, AT(key.reason), 0},
@@ -92,11 +101,25 @@ const struct entry_kind entry_kinds[ENTRY_OP_COUNT] = {
     [ENTRY_SEAL_NAME] = {"seal-name", seal_name_fields, true},
     [ENTRY_RETIRE] = {"retire", retire_fields, true},
     [ENTRY_REMEASURE] = {"remeasure", remeasure_fields, true},
+    [ENTRY_PURGE] = {"purge", purge_fields, true},
     [ENTRY_KEY_ADD] = {"key-add", key_fields, false},
     [ENTRY_KEY_RETIRE] = {"key-retire", key_fields, false},
     [ENTRY_ANCHOR] = {"anchor", anchor_fields, false},
     [ENTRY_STATE] = {"state", state_fields, false},
 };
+
+const char *purged_name(enum purged p)
+{
+	static const char *const names[] = {
+	    [PURGED_LAYER] = "layer",
+	    [PURGED_IMAGE] = "image",
+	    [PURGED_CONTAINER] = "container",
+	    [PURGED_NAME] = "name",
+	    [PURGED_FILE] = "file",
+	};
+
+	return names[p];
+}
 
 const char *entry_op_name(enum entry_op op)
 {

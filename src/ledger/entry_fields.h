@@ -22,6 +22,7 @@ enum kind {
 	KIND_PRINT,	     /* uint8_t[16]: 32 digits */
 	KIND_PRINT_OR_NONE,  /* the same, "-" if the bool at `extra` is false */
 	KIND_OBJECT,	     /* bool: "image" or "layer" */
+	KIND_PURGED,	     /* enum purged: its name */
 	KIND_TEXTS, /* char **, count at `extra`: any number of lines, one token each */
 	KIND_FILES, /* struct entry_file *, count at `extra`: any number of "NAME SIZE DIGEST" */
 };

@@ -64,6 +64,8 @@ static int put_value(
 							: buf_adds(out, ENTRY_NONE, e);
 	case KIND_OBJECT:
 		return buf_adds(out, *(const bool *)at ? "image" : "layer", e);
+	case KIND_PURGED:
+		return buf_adds(out, purged_name(*(const enum purged *)at), e);
 	case KIND_TEXTS:
 	case KIND_FILES:
 		break;

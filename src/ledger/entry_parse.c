@@ -118,6 +118,16 @@ static bool parse_object(const char *value, bool *is_image)
 	return *is_image || strcmp(value, "layer") == 0;
 }
 
+static bool parse_purged(const char *value, enum purged *out)
+{
+	for (enum purged p = PURGED_LAYER; p <= PURGED_FILE; p++) {
+		*out = p;
+		if (strcmp(value, purged_name(p)) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool parse_print(const char *value, bool *has, uint8_t *out)
 {
 	if (has) {
@@ -153,6 +163,8 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 		return parse_print(value, (bool *)(base + f->extra), at);
 	case KIND_OBJECT:
 		return parse_object(value, at);
+	case KIND_PURGED:
+		return parse_purged(value, at);
 	case KIND_TEXTS:
 	case KIND_FILES:
 		break;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 what='another tree mounted over the layer'
 expect=layer-diff drivers='overlay vfs'
+heal=refused
 attack() {
 	# Podman mounts its directory over itself when it starts to work, unless it is a mount point.
 	in_engine mount --bind "$PLACE" "$PLACE"

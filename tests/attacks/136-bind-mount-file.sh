@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 what='another file mounted over one file of the layer'
 expect='tree-content|tree-unreadable|tree-unstable' drivers='overlay'
+heal=refused
 attack() {
 	cp -p "$TREE/tool.sh" "$WORK/evil/tool.sh"
 	edit_quietly "$WORK/evil/tool.sh" 's/GOOD/EVIL/'

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='diff-digest exchanged for a toc-digest, content edited'
+heal=refused
 expect='' exit='1|3'
 attack() {
 	edit_quietly "$TREE/tool.sh" 's/GOOD/EVIL/'

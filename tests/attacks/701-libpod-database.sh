@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what="podman's own database leads to another store"
+heal=refused
 expect=libpod-database
 # Podman without --root takes the graph root from the database in the default store.
 attack() {

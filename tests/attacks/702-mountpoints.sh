@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='mountpoints.json hands out a foreign mount'
+heal=refused
 expect=mountpoints rootless=yes works_on='*/overlay'
 attack() {
 	evil_tree

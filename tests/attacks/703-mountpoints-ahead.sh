@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='mountpoints.json has a mount for a layer to be pulled'
+heal=refused
 expect=mountpoints
 attack() {
 	evil_tree

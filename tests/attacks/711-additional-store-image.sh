@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='image planted in an additional image store'
+heal=refused
 expect=image-unsealed drivers='overlay vfs'
 setup() { store_additional; }
 attack() {

@@ -148,6 +148,7 @@ VALUES = {  # kind: good ones, bad ones
     "id": ([b"09af" * 16], HEX_BAD + [b"a" * 32]),
     "print": ([b"09af" * 8], HEX_BAD + [b"a" * 64]),
     "object": ([], [b"", b"name", b"Layer", b"layers", b"store"]),
+    "purged": ([b"layer", b"image", b"container", b"name", b"file"], [b"", b"Layer", b"layers", b"store", b"tree", b"fil"]),
     "file": ([b"a 0 " + TREE, b"\\x20 18446744073709551615 " + TREE],
              [b"", b"a", b"a 0", b"a 0 ", b"a  0 " + TREE, b"- 0 " + TREE, b" 0 " + TREE, b"a 01 " + TREE, b"a 0 " + TREE + b" ",
               b"a 0 " + TREE + b" b", b"a - " + TREE, b"a 0 " + TREE.upper(), b"a 0 -", b"a b 0 " + TREE, b"-"]),

@@ -157,6 +157,10 @@ def digest(value, what):
     return value
 
 
+def purged_kind(value, what):
+    need(value in (b"layer", b"image", b"container", b"name", b"file"), what, "is nothing that can be purged")
+
+
 def object_kind(value, what):
     need(value in (b"layer", b"image"), what, "is neither layer nor image")
     return value
@@ -175,6 +179,7 @@ KINDS = {
     "id": lambda value, what: hexadecimal(value, what, 64),
     "print": lambda value, what: hexadecimal(value, what, 32),
     "object": object_kind,
+    "purged": purged_kind,
     "file": file_line,
 }
 
@@ -189,6 +194,7 @@ LINES = {
     "seal-name": "name text, image id, reason text?",
     "retire": "object object, id id, reason text?",
     "remeasure": "layer id, tree digest, statprint print",
+    "purge": "object purged, id text, bytes number, quarantine text?, reason text",
     "key-add": "vkey text, reason text?",
     "key-retire": "vkey text, reason text?",
     "anchor": "anchor text, counter number",
@@ -412,6 +418,9 @@ class State:
         need(key in self.sealed, "what is remeasured is not sealed")
         need(self.sealed[key][1] == entry["tree"], "tree is not that of the seal")
         self.sealed[key] = self.sealed[key][:2] + (n,)
+
+    def op_purge(self, entry, store, n):
+        """Tells readers what went; what of it was sealed is retired beside it."""
 
     def op_key_add(self, entry, store, n):
         Key(entry["vkey"])

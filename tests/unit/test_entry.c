@@ -48,6 +48,10 @@ static const char *const golden[] = {
 		       "\ntree " SHA
 		       "\nmanifest-bytes 1\nentries 1\nbytes 10\nfile a 1 " SHA
 		       "\nfile b 2 " SHA "\nstatprint -\nreason -\n",
+    HEAD("purge") "object name\nid localhost/x:1\nbytes 4096\nquarantine -\nreason "
+		  "tree-content\n",
+    HEAD("purge") "object file\nid overlay/a\\x20b\nbytes 0\nquarantine "
+		  "/srv/g.quarantine/1\nreason store-entry\n",
 };
 
 static char *format(const struct entry *en)
