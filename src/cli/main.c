@@ -86,9 +86,15 @@ static const char options_help[] =
 
 static void print_commands(FILE *to, const char *indent, const struct command *list)
 {
+	int width = 10; /* of the longest verb */
+
 	for (const struct command *c = list; c->name; c++) {
-		fprintf(to, "%s%-*s %s\n", indent, 13 - (int)strlen(indent), c->name,
-		    c->summary);
+		int len = (int)strlen(c->name);
+
+		width = len > width ? len : width;
+	}
+	for (const struct command *c = list; c->name; c++) {
+		fprintf(to, "%s%-*s  %s\n", indent, width, c->name, c->summary);
 		if (c->below)
 			print_commands(to, "    ", c->below);
 	}
