@@ -13,7 +13,8 @@
 struct cli {
 	char *ledger_dir;
 	bool ledger_named;	    /* with --ledger or in the environment */
-	char *config_file;	    /* the same of --config, or NULL */
+	char *config_file;	    /* where the settings are from, or NULL */
+	bool config_named;	    /* as ledger_named */
 	char *config_dir;	    /* where trust files are by default */
 	char *trust_file;	    /* NULL: the default for this ledger */
 	struct store_options store; /* --root and its kin */

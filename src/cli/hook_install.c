@@ -80,17 +80,25 @@ static int parse(
 
 /* ---- install ---- */
 
-/* What the hook says to layerseal: what was said to this run. */
+/*
+ * What the hook says to layerseal: what was said to this run. A user's hook says all of it: in the user
+ * namespace of `podman unshare`, the user is root, whose defaults are others.
+ */
 static int take_settings(const struct cli *c, struct hookfile *f, struct err *e)
 {
+	bool all = geteuid() != 0;
+	CLEANUP_FREE char *trust = NULL;
 	int r = hook_own_program(&f->layerseal, e);
 
-	if (!r && c->ledger_named)
+	if (!r && (all || c->ledger_named))
 		r = cli_absolute_path(c->ledger_dir, &f->ledger, e);
-	if (!r && c->config_file)
+	if (!r && c->config_file && (all || c->config_named))
 		r = cli_absolute_path(c->config_file, &f->config, e);
-	if (!r && c->trust_file)
-		r = cli_absolute_path(c->trust_file, &f->trust, e);
+	if (!r && (all || c->trust_file)) {
+		r = cli_trust_file(c, &trust, e);
+		if (!r)
+			r = cli_absolute_path(trust, &f->trust, e);
+	}
 	return r;
 }
 

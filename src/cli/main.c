@@ -180,9 +180,10 @@ static int load_config(struct cli *c, const char *option, struct err *e)
 			     "XDG_CONFIG_HOME", ".config", "layerseal/layerseal.conf"));
 	int r;
 
-	c->config_file = named ? xstrdup(path) : NULL;
 	config_default(&c->config);
 	r = config_load(path, &c->config, e);
+	c->config_named = named;
+	c->config_file = r ? NULL : xstrdup(path);
 	if (r == ERR_NOT_FOUND)
 		return named ? err_set(
 				   e, ERR_USAGE, "configuration %s does not exist", path)
