@@ -295,7 +295,7 @@ static void make(void)
 	    .request = {.name = ORIGIN}};
 	CLEANUP_SIGNER struct signer *other = NULL;
 	struct copy_report report;
-	struct ledger *l;
+	struct ledger *l = NULL;
 	struct err e;
 
 	remove_ledger();
