@@ -57,6 +57,11 @@ static int conflict(struct err *e)
 	    e, ERR_CONFLICT, "the ledger's database was exchanged in the meantime");
 }
 
+int exchange_check(int dirfd, int dbfd, struct err *e)
+{
+	return exchange_happened(dirfd, dbfd) ? conflict(e) : 0;
+}
+
 int exchange_hold_off(int dirfd, int dbfd, struct err *e)
 {
 	int rc = take_lock(dbfd, LOCK_SH, HOLD_OFF_S);

@@ -16,6 +16,8 @@
 
 /* True if db is not the database any more that `dbfd` is. */
 bool exchange_happened(int dirfd, int dbfd);
+/* ERR_CONFLICT if it is: somebody who heeds no lock may have moved it away, too. */
+MUSTUSE int exchange_check(int dirfd, int dbfd, struct err *e);
 
 /*
  * From here on nobody exchanges the database: takes the gate until exchange_let_go(), or the floor

@@ -69,7 +69,8 @@ static int rehearse(const struct ledger *l, const struct addition *a, struct err
 static int append_in_place(
     struct ledger *l, const struct keeper_batch *batch, struct err *e)
 {
-	int r = l->floor_fd >= 0 ? 0 : exchange_hold_off(l->dirfd, l->dbfd, e);
+	int r = l->floor_fd >= 0 ? exchange_check(l->dirfd, l->dbfd, e)
+				 : exchange_hold_off(l->dirfd, l->dbfd, e);
 
 	if (r)
 		return r;

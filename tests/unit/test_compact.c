@@ -213,6 +213,22 @@ static void who_may_write_is_told(void **state)
 	must_be_sound();
 }
 
+/* Whoever moves it away by hand heeds no lock. */
+static void a_database_that_is_gone(void **state)
+{
+	struct ledger *l;
+	struct err e;
+
+	(void)state;
+	make_listed(1);
+	l = must_open(LEDGER_WRITE);
+	assert_int_equal(rename(path_of("db"), path_of("away")), 0);
+	assert_int_equal(append(l, layer_of(51), &e), ERR_CONFLICT);
+	assert_int_equal(rename(path_of("away"), path_of("db")), 0);
+	must_append(l, layer_of(51));
+	ledger_close(l);
+}
+
 /* A seal that measures for minutes is not disturbed: compaction waits, or gives up. */
 static void a_seal_is_waited_for(void **state)
 {
@@ -457,6 +473,7 @@ int main(void)
 	    cmocka_unit_test(a_damaged_manifest_stops_it),
 	    cmocka_unit_test(readers_go_on),
 	    cmocka_unit_test(who_may_write_is_told),
+	    cmocka_unit_test(a_database_that_is_gone),
 	    cmocka_unit_test(a_seal_is_waited_for),
 	    cmocka_unit_test(the_other_way_round),
 	    cmocka_unit_test(all_at_once),
