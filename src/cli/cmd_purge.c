@@ -112,7 +112,7 @@ static int print(const struct arguments *a, const struct session *s,
 
 int cmd_purge(struct cli *c, int argc, char **argv, struct err *e)
 {
-	CLEANUP_ENGINE struct engine *engine = NULL;
+	CLEANUP_RUNNER struct runner *engine = NULL;
 	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
 	CLEANUP_PURGE_RESULT struct purge_result result = {0};
 	struct arguments a;
@@ -121,7 +121,7 @@ int cmd_purge(struct cli *c, int argc, char **argv, struct err *e)
 
 	/* First of all: it must be outside the user namespace that is entered next. */
 	if (!r && !a.purge.dry_run)
-		r = engine_start(&engine, e);
+		r = runner_start(&engine, e);
 	if (!r)
 		r = session_open(c, a.purge.dry_run ? LEDGER_READ : LEDGER_WRITE, &s, e);
 	if (r)

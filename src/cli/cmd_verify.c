@@ -9,12 +9,12 @@
 #include "base/hex.h"
 #include "cli/attest.h"
 #include "cli/outfile.h"
-#include "cli/report.h"
+#include "cli/purge_report.h"
 #include "cli/statement.h"
 
 struct arguments {
 	struct verify_options verify;
-	bool json, quiet;
+	bool json, quiet, heal;
 	const char *attest, *attest_key; /* files */
 };
 
@@ -24,6 +24,7 @@ static int parse(
 	static const struct option options[] = {
 	    {"level", required_argument, NULL, 'l'},
 	    {"cached", no_argument, NULL, 'c'},
+	    {"heal", no_argument, NULL, 'H'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"quiet", no_argument, NULL, 'q'},
 	    {"attest", required_argument, NULL, 'a'},
@@ -43,6 +44,9 @@ static int parse(
 			break;
 		case 'c':
 			out->verify.cached = true;
+			break;
+		case 'H':
+			out->heal = true;
 			break;
 		case 'j':
 			out->json = true;
@@ -65,6 +69,8 @@ static int parse(
 		return cli_usage_error(e, "verify", "--attest-key without --attest FILE");
 	out->verify.images = (const char *const *)(argv + optind);
 	out->verify.n_images = (size_t)(argc - optind);
+	if (out->heal && out->verify.n_images)
+		return cli_usage_error(e, "verify", "--heal is for the whole store");
 	return 0;
 }
 
@@ -85,12 +91,16 @@ static void print_verdict(FILE *to, enum verdict verdict, const struct session *
 	    verdict_name(verdict), report_colour(to, COLOUR_NONE), root);
 }
 
-static void print_text(const struct arguments *a, enum verdict verdict,
-    const struct session *s, const struct verify_result *result, double seconds)
+static void print_text(const struct arguments *a, const struct session *s,
+    const struct purge_result *outcome, double seconds)
 {
+	const struct verify_result *result = &outcome->verify;
+	enum verdict verdict = outcome->verdict;
 	FILE *to = a->quiet ? stderr : stdout;
 	char bytes[REPORT_SIZE_MAX];
 
+	if (outcome->n)
+		purge_report_text(to, &(struct purge_options){0}, outcome);
 	if (a->quiet && verdict == VERDICT_CLEAN)
 		return;
 	report_findings(to, &result->findings);
@@ -115,17 +125,17 @@ static void begin_document(
 	jsonout_str(j, "level", verify_level_name(level));
 }
 
-static int print_json(const struct arguments *a, enum verdict verdict,
-    const struct session *s, const struct verify_result *result, double seconds,
-    struct err *e)
+static int print_json(const struct arguments *a, const struct session *s,
+    const struct purge_result *outcome, double seconds, struct err *e)
 {
+	const struct verify_result *result = &outcome->verify;
 	CLEANUP_JSONOUT struct jsonout j;
 	char store_id[2 * STORE_ID_BYTES + 1], root[DIGEST_TEXT_LEN + 1];
 
 	jsonout_init(&j);
 	hex_encode(store_id, s->store_id.bytes, STORE_ID_BYTES);
 	digest_text(&ledger_head(s->ledger)->root, root);
-	begin_document(&j, verdict_name(verdict), a->verify.level);
+	begin_document(&j, verdict_name(outcome->verdict), a->verify.level);
 	jsonout_str(&j, "store", store_id);
 	jsonout_str(&j, "graphroot", s->config.graphroot);
 	jsonout_u64(&j, "ledger_size", ledger_head(s->ledger)->size);
@@ -139,6 +149,11 @@ static int print_json(const struct arguments *a, enum verdict verdict,
 	jsonout_u64(&j, "bytes", result->bytes);
 	jsonout_seconds(&j, "seconds", seconds);
 	report_findings_json(&j, &result->findings);
+	if (a->heal) {
+		jsonout_begin(&j, "purged", '{');
+		purge_report_members(&j, outcome);
+		jsonout_end(&j, '}');
+	}
 	jsonout_end(&j, '}');
 	return jsonout_print(&j, e);
 }
@@ -202,14 +217,26 @@ static int attestation_write(const struct attestation *a, const struct session *
 
 /* ---- */
 
-static int print_result(const struct arguments *a, enum verdict verdict,
-    const struct session *s, const struct verify_result *result, double seconds,
-    struct err *e)
+static int print_result(const struct arguments *a, const struct session *s,
+    const struct purge_result *outcome, double seconds, struct err *e)
 {
 	if (a->json)
-		return print_json(a, verdict, s, result, seconds, e);
-	print_text(a, verdict, s, result, seconds);
+		return print_json(a, s, outcome, seconds, e);
+	print_text(a, s, outcome, seconds);
 	return fflush(stdout) ? err_sys(e, "standard output") : 0;
+}
+
+/* The verification itself; with --heal, of what is left. */
+static int judge(const struct arguments *a, struct session *s, struct runner *engine,
+    struct purge_result *outcome, struct err *e)
+{
+	int r = a->heal ? guard_heal(&s->guard, &a->verify, engine, outcome, e)
+			: guard_verify(&s->guard, &a->verify, &outcome->verdict,
+			      &outcome->verify, e);
+
+	if (!r && (outcome->verify.remeasured || outcome->n))
+		r = session_maintain(s, e);
+	return r;
 }
 
 /* *reported: the verdict has been printed, whatever fails after it. */
@@ -217,12 +244,15 @@ static int verify(struct cli *c, const struct arguments *a, bool *reported, stru
 {
 	CLEANUP_ATTESTATION struct attestation attestation;
 	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
-	CLEANUP_VERIFY_RESULT struct verify_result result = {0};
-	enum verdict verdict = VERDICT_UNVERIFIABLE;
+	CLEANUP_PURGE_RESULT struct purge_result outcome = {0};
+	CLEANUP_RUNNER struct runner *engine = NULL;
 	int64_t began = time(NULL);
 	double start = now();
 	int r = attestation_start(a, &attestation, e);
 
+	/* Before the user namespace is entered: an engine runs outside of it. */
+	if (!r && a->heal)
+		r = runner_start(&engine, e);
 	if (!r)
 		r = session_open(c, LEDGER_MAY_WRITE, &s, e);
 	if (!r && a->attest)
@@ -231,23 +261,21 @@ static int verify(struct cli *c, const struct arguments *a, bool *reported, stru
 		return r;
 	if (!a->json && !a->quiet)
 		progress_start(&c->progress, "verifying");
-	r = guard_verify(&s.guard, &a->verify, &verdict, &result, e);
+	r = judge(a, &s, engine, &outcome, e);
 	progress_stop();
-	if (!r && result.remeasured)
-		r = session_maintain(&s, e);
 	if (r)
 		return r;
 	*reported = true;
-	r = print_result(a, verdict, &s, &result, now() - start, e);
+	r = print_result(a, &s, &outcome, now() - start, e);
 	if (!r)
 		r = attestation_write(&attestation, &s,
 		    &(struct verification_facts){.options = &a->verify,
 			.policy = &c->config.policy,
-			.result = &result,
-			.verdict = verdict,
+			.result = &outcome.verify,
+			.verdict = outcome.verdict,
 			.time = began},
 		    e);
-	return r ? r : (int)verdict_exit_status(verdict);
+	return r ? r : (int)verdict_exit_status(outcome.verdict);
 }
 
 int cmd_verify(struct cli *c, int argc, char **argv, struct err *e)

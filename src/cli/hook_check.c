@@ -11,7 +11,7 @@
 
 #include "base/esc.h"
 #include "cli/cli.h"
-#include "cli/report.h"
+#include "cli/purge_report.h"
 #include "guard/enginecmd.h"
 #include "store/engineconf.h"
 
@@ -150,13 +150,12 @@ static int compare_configs(
 /* ---- the check ---- */
 
 static int verify_store(struct cli *c, const struct hook_arguments *a,
-    const struct store_config *wanted, struct err *e)
+    const struct store_config *wanted, struct runner *runner, struct err *e)
 {
 	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
-	CLEANUP_VERIFY_RESULT struct verify_result result = {0};
+	CLEANUP_PURGE_RESULT struct purge_result outcome = {0};
 	const struct verify_options options = {
 	    .level = c->config.level, .cached = c->config.cached};
-	enum verdict verdict = VERDICT_UNVERIFIABLE;
 	CLEANUP_FREE char *root = esc_str(wanted->graphroot);
 	int r;
 
@@ -167,24 +166,27 @@ static int verify_store(struct cli *c, const struct hook_arguments *a,
 	if (r)
 		return r;
 	progress_start(&c->progress, "verifying");
-	r = guard_verify(&s.guard, &options, &verdict, &result, e);
+	r = guard_heal(&s.guard, &options, runner, &outcome, e);
 	progress_stop();
-	if (!r && result.remeasured)
+	if (outcome.n)
+		purge_report_text(stderr, &(struct purge_options){0}, &outcome);
+	if (!r && (outcome.verify.remeasured || outcome.n))
 		r = session_maintain(&s, e);
-	if (r || verdict == VERDICT_CLEAN)
+	if (r || outcome.verdict == VERDICT_CLEAN)
 		return r;
-	report_findings(stderr, &result.findings);
-	fprintf(stderr, "%s: store %s\n", verdict_name(verdict), root);
-	report_remedies(stderr, &result.findings);
+	report_findings(stderr, &outcome.verify.findings);
+	fprintf(stderr, "%s: store %s\n", verdict_name(outcome.verdict), root);
+	report_remedies(stderr, &outcome.verify.findings);
 	fprintf(stderr, "layerseal: refused: this %s command was not run\n",
 	    engine_name(a->engine));
-	return verdict_exit_status(verdict);
+	return verdict_exit_status(outcome.verdict);
 }
 
 int hook_check(struct cli *c, int argc, char **argv, struct err *e)
 {
 	CLEANUP_ENGINE_COMMAND struct engine_command k = {.act = ENGINE_OTHER};
 	CLEANUP_STORE_CONFIG struct store_config wanted = {0};
+	CLEANUP_RUNNER struct runner *runner = NULL;
 	struct hook_arguments a;
 	const char *remote;
 	int r = parse_arguments("hook check", argc, argv, &a, e);
@@ -204,10 +206,13 @@ int hook_check(struct cli *c, int argc, char **argv, struct err *e)
 		    remote);
 	if (!r)
 		r = refuse_unclear(&k, e);
+	/* What heals runs an engine, outside of the user namespace that discover() enters. */
+	if (!r && policy_heals(&c->config.policy, NULL))
+		r = runner_start(&runner, e);
 	if (!r)
 		r = discover(a.engine, &k, &wanted, e);
 	if (!r)
-		r = verify_store(c, &a, &wanted, e);
+		r = verify_store(c, &a, &wanted, runner, e);
 	return r < 0 ? err_wrap(e, "this %s command is refused", engine_name(a.engine))
 		     : r;
 }

@@ -22,7 +22,7 @@ static const struct command commands[] = {
 	.summary = "bind layers, images and names to what they are now"},
     {.name = "verify",
 	.run = cmd_verify,
-	.usage = "[--level stat|full|oci] [--cached] [--json] [--quiet] "
+	.usage = "[--level stat|full|oci] [--cached] [--heal] [--json] [--quiet] "
 		 "[--attest FILE [--attest-key FILE]] [IMAGE...]",
 	.summary = "compare the store with what was sealed"},
     {.name = "purge",

@@ -83,9 +83,13 @@ static int set_finding(
 
 	if (!finding_class_parse(name, &class))
 		return err_set(e, ERR_USAGE, "'%s' is no finding class", name);
+	if (strcmp(value, "purge") == 0) {
+		policy_set_purge(&c->policy, class);
+		return 0;
+	}
 	if (!severity_parse(value, &severity))
-		return err_set(
-		    e, ERR_USAGE, "%s: '%s' is not deny, warn or ignore", name, value);
+		return err_set(e, ERR_USAGE,
+		    "%s: '%s' is not deny, purge, warn or ignore", name, value);
 	return policy_set(&c->policy, class, severity, e);
 }
 

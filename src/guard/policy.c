@@ -12,6 +12,7 @@ static const char *const severity_names[] = {
 
 void policy_default(struct policy *p)
 {
+	*p = (struct policy){.severity = {SEVERITY_DENY}};
 	for (size_t i = 0; i < FINDING_CLASS_COUNT; i++)
 		p->severity[i] = SEVERITY_DENY;
 	/* `podman tag` on a sealed image makes one; the image behind the name is sealed. */
@@ -45,7 +46,25 @@ int policy_set(struct policy *p, enum finding_class c, enum severity s, struct e
 		    "not clean",
 		    finding_class_name(c));
 	p->severity[c] = s;
+	p->purge[c] = false;
 	return 0;
+}
+
+void policy_set_purge(struct policy *p, enum finding_class c)
+{
+	p->severity[c] = SEVERITY_DENY;
+	p->purge[c] = true;
+}
+
+bool policy_heals(const struct policy *p, const struct findings *list)
+{
+	bool heals = false;
+
+	for (size_t c = 0; !list && c < FINDING_CLASS_COUNT; c++)
+		heals |= p->purge[c];
+	for (size_t i = 0; list && i < list->n; i++)
+		heals |= p->purge[list->v[i].class];
+	return heals;
 }
 
 void policy_apply(const struct policy *p, struct findings *list)

@@ -12,6 +12,8 @@
 
 struct policy {
 	enum severity severity[FINDING_CLASS_COUNT];
+	bool purge
+	    [FINDING_CLASS_COUNT]; /* denied, and taken out where healing is asked for */
 };
 
 void policy_default(struct policy *p);
@@ -22,6 +24,11 @@ bool severity_parse(const char *name, enum severity *out);
 /* ERR_USAGE if the class may not have this severity. */
 MUSTUSE int policy_set(
     struct policy *p, enum finding_class c, enum severity s, struct err *e);
+
+/* Denied, and for guard_heal(). */
+void policy_set_purge(struct policy *p, enum finding_class c);
+/* True if some class is to be purged; of those in a list, unless that is NULL. */
+bool policy_heals(const struct policy *p, const struct findings *list);
 
 /* Gives every finding its severity and drops the ignored ones. */
 void policy_apply(const struct policy *p, struct findings *list);

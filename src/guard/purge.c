@@ -295,3 +295,21 @@ int guard_purge(struct guard *g, const struct purge_options *opt,
 		out->verdict = VERDICT_UNVERIFIABLE;
 	return r;
 }
+
+int guard_heal(struct guard *g, const struct verify_options *opt, struct runner *engine,
+    struct purge_result *out, struct err *e)
+{
+	struct purge_options o = {
+	    .level = opt->level, .last_level = opt->level, .engine = engine};
+	int r;
+
+	*out = (struct purge_result){.verdict = VERDICT_UNVERIFIABLE};
+	r = guard_verify(g, opt, &out->verdict, &out->verify, e);
+	if (r || out->verdict == VERDICT_CLEAN ||
+	    !policy_heals(g->policy, &out->verify.findings) ||
+	    !ledger_writable(g->ledger))
+		return r;
+	purge_result_release(out);
+	memcpy(o.classes, g->policy->purge, sizeof(o.classes));
+	return guard_purge(g, &o, out, e);
+}

@@ -11,7 +11,7 @@
 #define GUARD_PURGE_H
 
 #include "guard/verify.h"
-#include "store/engine.h"
+#include "store/runner.h"
 
 struct purge_options {
 	bool classes[FINDING_CLASS_COUNT]; /* what findings of these blame goes */
@@ -22,7 +22,7 @@ struct purge_options {
 	bool dry_run;
 	enum verify_level level; /* of the first verification; the last one is full */
 	enum verify_level last_level;
-	struct engine *engine; /* NULL: none, everything goes to quarantine */
+	struct runner *engine; /* NULL: none, everything goes to quarantine */
 };
 
 /* Sets the classes of --violated, and those of --unsealed. */
@@ -65,5 +65,12 @@ void purge_result_release(struct purge_result *r);
  */
 MUSTUSE int guard_purge(struct guard *g, const struct purge_options *opt,
     struct purge_result *out, struct err *e);
+
+/*
+ * Verifies; if classes that policy says to purge are found, purges those and all that builds on them,
+ * and verifies again, at the same level. out->verdict is that of what is left.
+ */
+MUSTUSE int guard_heal(struct guard *g, const struct verify_options *opt,
+    struct runner *engine, struct purge_result *out, struct err *e);
 
 #endif

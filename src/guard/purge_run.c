@@ -24,13 +24,13 @@ static void set_note(struct purge_item *i, const char *text)
 
 /* ---- by the engine ---- */
 
-static void engine_try(struct plan *p, enum engine_program program,
+static void engine_try(struct plan *p, enum runner_program program,
     const char *const words[], struct purge_item *i)
 {
 	struct err e;
 
-	if (engine_has(p->opt->engine, program) &&
-	    engine_run(p->opt->engine, program, p->g->store->config, words, i->id, &e))
+	if (runner_has(p->opt->engine, program) &&
+	    runner_run(p->opt->engine, program, p->g->store->config, words, i->id, &e))
 		set_note(i, e.msg);
 }
 
@@ -40,7 +40,7 @@ static void remove_container(struct plan *p, struct purge_item *i)
 	static const char *const rm[] = {"rm", NULL};
 	static const char *const force[] = {"rm", "--force", NULL};
 
-	engine_try(p, ENGINE_PODMAN, p->opt->force ? force : rm, i);
+	engine_try(p, RUN_PODMAN, p->opt->force ? force : rm, i);
 }
 
 static void remove_image(struct plan *p, struct purge_item *i)
@@ -50,11 +50,11 @@ static void remove_image(struct plan *p, struct purge_item *i)
 	static const char *const rmi[] = {"rmi", "--no-prune", NULL};
 	static const char *const plain[] = {"rmi", NULL};
 
-	if (engine_has(p->opt->engine, ENGINE_PODMAN)) {
-		engine_try(p, ENGINE_PODMAN, untag, i);
-		engine_try(p, ENGINE_PODMAN, rmi, i);
+	if (runner_has(p->opt->engine, RUN_PODMAN)) {
+		engine_try(p, RUN_PODMAN, untag, i);
+		engine_try(p, RUN_PODMAN, rmi, i);
 	} else {
-		engine_try(p, ENGINE_BUILDAH, plain, i);
+		engine_try(p, RUN_BUILDAH, plain, i);
 	}
 }
 

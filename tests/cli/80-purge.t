@@ -290,6 +290,54 @@ time.sleep(3)' "$G/overlay-layers/layers.lock" >"$WORK/locked" &
 }
 cli_test 'it waits for an engine at work' busy
 
+heal() {
+	sealed_store
+	poison "$(top)"
+	printf '[findings]\nlayer-unsealed = purge\n' >"$WORK/now/other.conf"
+	printf '[findings]\ntree-content = purge\ntree-mtime = purge\n' >"$WORK/now/heal.conf"
+	expect_exit 1 guard verify --heal
+	expect_exit 1 guard --config "$WORK/now/other.conf" verify --heal
+	expect_exit 1 guard --config "$WORK/now/heal.conf" verify
+	expect_exit 2 guard --config "$WORK/now/heal.conf" verify --heal localhost/tiny
+	has_image localhost/tiny || fail 'it was taken out unasked'
+	mv "$L/key" "$WORK/key"
+	expect_exit 1 guard --config "$WORK/now/heal.conf" verify --heal
+	expect_grep tree-content "$OUT"
+	mv "$WORK/key" "$L/key"
+	expect_exit 0 guard --config "$WORK/now/heal.conf" verify --heal --json
+	jq -e '.verdict == "clean" and ([.purged.items[].fate] | unique == ["removed"])' "$OUT" >/dev/null || fail 'not healed'
+	! has_image localhost/tiny && has_image localhost/tiny-base || fail 'not the right one went'
+	expect_exit 0 guard --config "$WORK/now/heal.conf" verify --heal
+}
+cli_test 'verify --heal takes out what the policy says to purge' heal
+
+heal_running() {
+	sealed_store
+	poison "$(top)"
+	printf '[findings]\ntree-content = purge\ntree-mtime = purge\n' >"$WORK/now/heal.conf"
+	store_podman mount "$(store_podman create localhost/tiny sh)" >/dev/null
+	expect_exit 1 guard --config "$WORK/now/heal.conf" verify --heal
+	has_image localhost/tiny || fail 'it was taken from under a container'
+}
+cli_test '... and nothing that runs' heal_running
+
+heal_build() {
+	sealed_store
+	poison "$(top)"
+	printf '[findings]\ntree-content = purge\ntree-mtime = purge\n' >"$WORK/now/heal.conf"
+	check() {
+		guard --config "$WORK/now/heal.conf" hook check --engine podman -- podman \
+			--root "$G" --runroot "$R" --storage-driver overlay build .
+	}
+	expect_exit 0 check
+	expect_grep 'removed.*layer' "$ERR"
+	[ ! -s "$OUT" ] || fail 'standard output is the engine'"'"'s'
+	! has_image localhost/tiny || fail 'it is still there'
+	expect_exit 0 check
+	[ ! -s "$ERR" ] || fail "words about a clean store: $(cat "$ERR")"
+}
+cli_test 'a hook heals before a build' heal_build
+
 units() {
 	for unit in "$HERE"/../../systemd/layerseal-purge.*; do
 		sed 's|@BINDIR@|/bin|' "$unit" >"$WORK/$(basename "$unit")"

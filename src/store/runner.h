@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine.h: running podman and buildah on a store, for what only they should do. A helper process,
+ * runner.h: running podman and buildah on a store, for what only they should do. A helper process,
  * made before anything else happens, starts them: outside the user namespace that a rootless run enters,
  * without threads, and with nothing of the caller's environment.
  *
  * The programs are looked for in fixed directories and must belong to root, writable by nobody else. They
  * get the options of the store, and ids of 64 digits: no name out of a store is ever an argument.
  */
-#ifndef STORE_ENGINE_H
-#define STORE_ENGINE_H
+#ifndef STORE_RUNNER_H
+#define STORE_RUNNER_H
 
 #include "store/records.h"
 
-enum engine_program { ENGINE_PODMAN, ENGINE_BUILDAH };
+enum runner_program { RUN_PODMAN, RUN_BUILDAH };
 
-struct engine;
+struct runner;
 /* Forks. Without a user to run them for (a user namespace already entered) there is none: *out is NULL. */
-MUSTUSE int engine_start(struct engine **out, struct err *e);
-void engine_free(struct engine *en); /* NULL is fine */
-void engine_free_p(struct engine **en);
-#define CLEANUP_ENGINE CLEANUP(engine_free_p)
+MUSTUSE int runner_start(struct runner **out, struct err *e);
+void runner_free(struct runner *en); /* NULL is fine */
+void runner_free_p(struct runner **en);
+#define CLEANUP_RUNNER CLEANUP(runner_free_p)
 
 /* True if the program is installed, and may be trusted. */
-bool engine_has(const struct engine *en, enum engine_program p);
+bool runner_has(const struct runner *en, enum runner_program p);
 
 /*
  * `podman OPTIONS words... id`: words has a NULL at its end. ERR_STORE with the end of what the program
  * said unless it ends with status 0; it is killed after ten minutes.
  */
-MUSTUSE int engine_run(struct engine *en, enum engine_program p,
+MUSTUSE int runner_run(struct runner *en, enum runner_program p,
     const struct store_config *config, const char *const words[], const char *id,
     struct err *e);
 

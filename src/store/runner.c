@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine.c: see engine.h. One request and one answer are one message each of a SOCK_SEQPACKET pair. */
-#include "store/engine.h"
+/* runner.c: see runner.h. One request and one answer are one message each of a SOCK_SEQPACKET pair. */
+#include "store/runner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 #define SAID_MAX 600
 #define PATIENCE_SECONDS 600
 
-struct engine {
+struct runner {
 	int fd;
 	pid_t helper;
 	bool has[2];
@@ -48,7 +48,7 @@ static bool is_trusted(const char *path)
 	       !(st.st_mode & (S_IWGRP | S_IWOTH)) && access(path, X_OK) == 0;
 }
 
-static bool find(enum engine_program p, char out[static 64])
+static bool find(enum runner_program p, char out[static 64])
 {
 	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
 		snprintf(out, 64, "%s/%s", directories[i], program_names[p]);
@@ -172,8 +172,8 @@ static void serve(char *request, size_t len, struct answer *a)
 	char path[64], *argv[WORDS_MAX + 1];
 	size_t n = 1;
 
-	if (len < 2 || request[len - 1] || (unsigned char)request[0] > ENGINE_BUILDAH ||
-	    !find((enum engine_program)request[0], path))
+	if (len < 2 || request[len - 1] || (unsigned char)request[0] > RUN_BUILDAH ||
+	    !find((enum runner_program)request[0], path))
 		return;
 	argv[0] = path;
 	for (char *word = request + 1; word < request + len && n < WORDS_MAX;
@@ -205,10 +205,10 @@ static NORETURN void help(int fd, pid_t parent)
 
 /* ---- this side ---- */
 
-int engine_start(struct engine **out, struct err *e)
+int runner_start(struct runner **out, struct err *e)
 {
 	pid_t parent = getpid();
-	struct engine *en;
+	struct runner *en;
 	int fds[2];
 
 	*out = NULL;
@@ -216,7 +216,7 @@ int engine_start(struct engine **out, struct err *e)
 	if (geteuid() == 0 && rootless_namespace())
 		return 0;
 	en = xcalloc(1, sizeof(*en));
-	for (enum engine_program p = ENGINE_PODMAN; p <= ENGINE_BUILDAH; p++) {
+	for (enum runner_program p = RUN_PODMAN; p <= RUN_BUILDAH; p++) {
 		char path[64];
 
 		en->has[p] = find(p, path);
@@ -235,11 +235,11 @@ int engine_start(struct engine **out, struct err *e)
 	*out = en;
 	if (en->helper > 0)
 		return 0;
-	engine_free_p(out);
+	runner_free_p(out);
 	return err_sys(e, "fork");
 }
 
-void engine_free(struct engine *en)
+void runner_free(struct runner *en)
 {
 	if (!en)
 		return;
@@ -249,13 +249,13 @@ void engine_free(struct engine *en)
 	free(en);
 }
 
-void engine_free_p(struct engine **en)
+void runner_free_p(struct runner **en)
 {
-	engine_free(*en);
+	runner_free(*en);
 	*en = NULL;
 }
 
-bool engine_has(const struct engine *en, enum engine_program p)
+bool runner_has(const struct runner *en, enum runner_program p)
 {
 	return en && en->has[p];
 }
@@ -273,7 +273,7 @@ static int add_option(
 	return value && !r ? add_word(request, value, e) : r;
 }
 
-static int write_request(struct buf *request, enum engine_program p,
+static int write_request(struct buf *request, enum runner_program p,
     const struct store_config *c, const char *const words[], const char *id,
     struct err *e)
 {
@@ -312,7 +312,7 @@ static char *last_line(char *said)
 	return lf ? lf + 1 : said;
 }
 
-int engine_run(struct engine *en, enum engine_program p,
+int runner_run(struct runner *en, enum runner_program p,
     const struct store_config *config, const char *const words[], const char *id,
     struct err *e)
 {
@@ -322,7 +322,7 @@ int engine_run(struct engine *en, enum engine_program p,
 
 	if (!hex_is(id, ID_LEN) || strlen(id) != ID_LEN)
 		return err_set(e, ERR_INTERNAL, "%s: no id", program_names[p]);
-	if (!engine_has(en, p))
+	if (!runner_has(en, p))
 		return err_set(e, ERR_NOT_FOUND, "%s is not installed", program_names[p]);
 	buf_init(&request, REQUEST_MAX);
 	r = write_request(&request, p, config, words, id, e);
