@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # `purge`: what goes, what stays, and what a hostile store cannot make it do.
-# shellcheck disable=SC2015,SC2016 # A && B || fail: fail is for both; $id is for jq
+# shellcheck disable=SC2015,SC2016,SC2317 # A && B || fail: fail is for both; $id is for jq
 . "$(dirname "$0")/lib.sh"
 
 json_edit() {

@@ -162,7 +162,7 @@ static void test_refused(void **state)
 	    {"[anchor]\nfile = heads\n", "line 2: file: 'heads' is not the full path"},
 	    {"[anchor]\nwitness = x\n", "section [anchor] has no setting 'witness'"},
 	    {"[findings]\ntree-contents = warn\n", "'tree-contents' is no finding class"},
-	    {"[findings]\ntree-content = off\n", "is not deny, warn or ignore"},
+	    {"[findings]\ntree-content = off\n", "is not deny, purge, warn or ignore"},
 	    {"[findings]\ntree-unreadable = ignore\n", "can only be deny"},
 	    {"[findings]\ntree-unstable = warn\n", "can only be deny"},
 	    {"[findings]\ntree-content\n", "expected NAME = VALUE"},
