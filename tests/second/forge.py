@@ -17,6 +17,7 @@ SAMPLES = {
     "id": LAYER,
     "print": b"d" * 32,
     "object": b"layer",
+    "thing": b"file",
     "purged": b"layer",
     "file": b"manifest 7 " + TREE,
 }

@@ -161,8 +161,8 @@ def purged_kind(value, what):
     need(value in (b"layer", b"image", b"container", b"name", b"file"), what, "is nothing that can be purged")
 
 
-def object_kind(value, what):
-    need(value in (b"layer", b"image"), what, "is neither layer nor image")
+def one_of(value, what, *words):
+    need(value in words, what, "is none of", words)
     return value
 
 
@@ -178,7 +178,8 @@ KINDS = {
     "digest": digest,
     "id": lambda value, what: hexadecimal(value, what, 64),
     "print": lambda value, what: hexadecimal(value, what, 32),
-    "object": object_kind,
+    "object": lambda value, what: one_of(value, what, b"layer", b"image"),
+    "thing": lambda value, what: one_of(value, what, b"layer", b"image", b"container", b"name", b"file"),
     "purged": purged_kind,
     "file": file_line,
 }
@@ -195,6 +196,7 @@ LINES = {
     "retire": "object object, id id, reason text?",
     "remeasure": "layer id, tree digest, statprint print",
     "purge": "object purged, id text, bytes number, quarantine text?, reason text",
+    "purge": "object thing, id text, bytes number, quarantine text?, reason text",
     "key-add": "vkey text, reason text?",
     "key-retire": "vkey text, reason text?",
     "anchor": "anchor text, counter number",
@@ -421,6 +423,9 @@ class State:
 
     def op_purge(self, entry, store, n):
         """Tells readers what went; what of it was sealed is retired beside it."""
+
+    def op_purge(self, entry, store, n):
+        pass
 
     def op_key_add(self, entry, store, n):
         Key(entry["vkey"])
