@@ -340,13 +340,17 @@ static int consider_images(struct verification *v, struct err *e)
 	return r;
 }
 
-/* A conflict only means that somebody else recorded first; the next run tries again. */
+/*
+ * A conflict only means that somebody else recorded first, and whoever holds a lock does not hold up the
+ * verdict: the next run tries again.
+ */
 static void record_remeasures(struct verification *v)
 {
 	struct err ignored;
 
 	if (v->n_remeasures == 0 || !ledger_writable(v->g->ledger))
 		return;
+	ledger_hurry(v->g->ledger);
 	if (ledger_append(v->g->ledger, v->remeasures, v->n_remeasures, &ignored) == 0)
 		v->out->remeasured = v->n_remeasures;
 }

@@ -15,7 +15,6 @@
 #include "ledger/ledger_dir.h"
 
 #define DATA "data.mdb"
-#define HOLD_OFF_S 600
 #define STEP_MS 5
 #define NAMES_MAX 1000
 /* Somebody who is just opening the old database may put a lock file into it. */
@@ -62,14 +61,13 @@ int exchange_check(int dirfd, int dbfd, struct err *e)
 	return exchange_happened(dirfd, dbfd) ? conflict(e) : 0;
 }
 
-int exchange_hold_off(int dirfd, int dbfd, struct err *e)
+int exchange_hold_off(int dirfd, int dbfd, unsigned wait_s, struct err *e)
 {
-	int rc = take_lock(dbfd, LOCK_SH, HOLD_OFF_S);
+	int rc = take_lock(dbfd, LOCK_SH, wait_s);
 
 	if (rc == EWOULDBLOCK)
 		return err_set(e, ERR_IO,
-		    "ledger: somebody has been exchanging its database for %d minutes",
-		    HOLD_OFF_S / 60);
+		    "ledger: somebody has been exchanging its database for %u s", wait_s);
 	errno = rc;
 	if (rc)
 		return err_sys(e, "ledger: lock of its database");
@@ -94,7 +92,7 @@ static int open_floor(int dbfd, int *floor_fd, struct err *e)
 int exchange_hold_off_long(int dirfd, int dbfd, int *floor_fd, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
-	int rc, r = exchange_hold_off(dirfd, dbfd, e);
+	int rc, r = exchange_hold_off(dirfd, dbfd, EXCHANGE_PATIENCE_S, e);
 
 	if (r)
 		return r;
@@ -102,7 +100,7 @@ int exchange_hold_off_long(int dirfd, int dbfd, int *floor_fd, struct err *e)
 	if (r == ERR_NOT_FOUND)
 		e->code = r = ERR_LEDGER;
 	if (!r) {
-		rc = take_lock(fd, LOCK_SH, HOLD_OFF_S);
+		rc = take_lock(fd, LOCK_SH, EXCHANGE_PATIENCE_S);
 		errno = rc;
 		r = rc ? err_sys(e, "ledger: lock of " LEDGER_FILE_DATA) : 0;
 	}

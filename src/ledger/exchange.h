@@ -22,9 +22,10 @@ MUSTUSE int exchange_check(int dirfd, int dbfd, struct err *e);
 /*
  * From here on nobody exchanges the database: takes the gate until exchange_let_go(), or the floor
  * until *floor_fd is closed. ERR_CONFLICT: it was exchanged since it was opened. ERR_IO: an exchange
- * has lasted for ten minutes.
+ * has lasted for `wait_s`, or EXCHANGE_PATIENCE_S.
  */
-MUSTUSE int exchange_hold_off(int dirfd, int dbfd, struct err *e);
+#define EXCHANGE_PATIENCE_S 600
+MUSTUSE int exchange_hold_off(int dirfd, int dbfd, unsigned wait_s, struct err *e);
 void exchange_let_go(int dbfd);
 MUSTUSE int exchange_hold_off_long(int dirfd, int dbfd, int *floor_fd, struct err *e);
 

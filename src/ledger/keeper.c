@@ -25,6 +25,7 @@ struct keeper {
 	pid_t pid;	/* 0: gone, or not to be trusted any more */
 	rlim_t cpu_max; /* seconds that nobody may raise */
 	struct wire wire;
+	int write_patience_s;
 	bool confined; /* it said so */
 	struct confinement confinement;
 	bool mute;	    /* the question could not be sent, but an answer may wait */
@@ -59,6 +60,7 @@ int keeper_start(int dirfd, enum keeper_mode mode, struct keeper **out, struct e
 	(*out)->pid = pid;
 	(*out)->cpu_max = cpu.rlim_max;
 	(*out)->wire.fd = fds[0];
+	(*out)->write_patience_s = WRITE_PATIENCE_S;
 	buf_init(&(*out)->payload, WIRE_MAX_BYTES);
 	return 0;
 }
@@ -436,9 +438,14 @@ static int append(struct keeper *k, const struct keeper_batch *b, struct err *e)
 	return type == WIRE_DONE ? 0 : unexpected(k, e);
 }
 
+void keeper_hurry(struct keeper *k, int patience_s)
+{
+	k->write_patience_s = patience_s;
+}
+
 int keeper_append(struct keeper *k, const struct keeper_batch *batch, struct err *e)
 {
-	int r = begin(k, WRITE_PATIENCE_S, e);
+	int r = begin(k, k->write_patience_s, e);
 
 	return end(k, r ? r : append(k, batch, e));
 }

@@ -84,6 +84,9 @@ struct keeper_batch {
 MUSTUSE int keeper_append(
     struct keeper *k, const struct keeper_batch *batch, struct err *e);
 
+/* From here on appends are given up after so many seconds, and the keeper with them. */
+void keeper_hurry(struct keeper *k, int patience_s);
+
 /*
  * Manifests: chunks of compressed text under the SHA-256 of the whole. They are there for readers
  * when the last ones came, with the number of all.

@@ -185,6 +185,9 @@ MUSTUSE int ledger_each_image(const struct ledger *l, const struct store_id *s,
 MUSTUSE int ledger_append(
     struct ledger *l, const struct entry *entries, size_t n, struct err *e);
 
+/* From here on an append gives up after a few seconds if others keep it waiting. */
+void ledger_hurry(struct ledger *l);
+
 /*
  * Changes the key that signs: entries add `next` and retire the present one, and both sign the
  * checkpoint. Whoever calls it sees to the trust file (before: `next` is in it) and to where the key

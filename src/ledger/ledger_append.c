@@ -9,6 +9,8 @@
 
 /* Fewer entries than this are read faster than a snapshot of what counts. */
 #define TAIL_MIN 1024
+/* Who only writes what would be nice to have. */
+#define HASTE_S 3
 
 /* What one call is about to add. */
 struct addition {
@@ -65,12 +67,19 @@ static int rehearse(const struct ledger *l, const struct addition *a, struct err
 	return r;
 }
 
+void ledger_hurry(struct ledger *l)
+{
+	l->in_haste = true;
+	keeper_hurry(l->keeper, HASTE_S);
+}
+
 /* Into the database that readers will open, and no other one. */
 static int append_in_place(
     struct ledger *l, const struct keeper_batch *batch, struct err *e)
 {
+	unsigned wait_s = l->in_haste ? HASTE_S : EXCHANGE_PATIENCE_S;
 	int r = l->floor_fd >= 0 ? exchange_check(l->dirfd, l->dbfd, e)
-				 : exchange_hold_off(l->dirfd, l->dbfd, e);
+				 : exchange_hold_off(l->dirfd, l->dbfd, wait_s, e);
 
 	if (r)
 		return r;

@@ -20,6 +20,7 @@ struct ledger {
 	struct signer *own_key; /* NULL: verify only */
 	struct err no_key;	/* why there is none */
 	bool has_print_key;
+	bool in_haste;
 	struct xxh_key print_key;
 	struct checkpoint head;
 	struct buf note;	  /* the head as it was signed */

@@ -247,4 +247,38 @@ inherited_badly() {
 }
 cli_test 'what the caller closed does not become a file of ours' inherited_badly
 
+# What verify would record for the next run is not worth a wait.
+locks_held() {
+	sealed_store
+	for what in gate mutex; do
+		find "$G/overlay" -name busybox -exec chmod 755 {} +
+		mkfifo "$WORK/now/held"
+		python3 - $what "$L/db" 3>"$WORK/now/held" <<-'END' &
+			import ctypes, fcntl, mmap, os, sys, time
+			what, db = sys.argv[1:]
+			if what == 'gate':
+			    fd = os.open(db, os.O_RDONLY)
+			    fcntl.flock(fd, fcntl.LOCK_EX)
+			else:  # that of LMDB's writers
+			    f = open(db + '/lock.mdb', 'r+b')
+			    fcntl.lockf(f, fcntl.LOCK_SH, 1)
+			    page = (ctypes.c_char * 8192).from_buffer(mmap.mmap(f.fileno(), 8192))
+			    ctypes.CDLL(None).pthread_mutex_lock(ctypes.byref(page, 64))
+			os.write(3, b'held\n')
+			os.close(3)
+			time.sleep(60)
+		END
+		holder=$!
+		read -r _ <"$WORK/now/held"
+		expect_exit 0 timeout 15 "$LAYERSEAL" --ledger "$L" --trust "$L.trust" verify
+		kill $holder
+		rm "$WORK/now/held"
+		expect_grep ' 1 measured' "$OUT"
+		[ "$(guard status --json | jq .ledger_size)" -eq "${size:=$(guard log | wc -l)}" ]
+	done
+	expect_exit 0 guard verify
+	[ "$(guard log | wc -l)" -gt "$size" ]
+}
+cli_test 'who holds the locks of writers does not hold up a verdict' locks_held
+
 done_testing
