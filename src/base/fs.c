@@ -307,59 +307,6 @@ void fs_names_release(struct fs_names *names)
 
 /* ---- writing ---- */
 
-static int check_guarded(
-    const char *what, const struct stat *st, bool sticky_will_do, struct err *e)
-{
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return err_set(e, ERR_REFUSED,
-		    "%s owned by uid %u, not by root or this user", what, st->st_uid);
-	if ((st->st_mode & (S_IWGRP | S_IWOTH)) &&
-	    !(sticky_will_do && (st->st_mode & S_ISVTX)))
-		return err_set(e, ERR_REFUSED, "%s writable by group or others", what);
-	return 0;
-}
-
-static int check_directory_of(const char *path, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	CLEANUP_FREE char *dir =
-	    slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup(".");
-	struct stat st;
-
-	if (stat(dir[0] ? dir : "/", &st))
-		return err_sys(e, "its directory");
-	return check_guarded("its directory is ", &st, true, e);
-}
-
-int fs_read_guarded(const char *path, size_t max, struct buf *out, struct err *e)
-{
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	size_t got;
-	int r;
-
-	if (fd < 0 && errno == ENOENT)
-		return err_set(e, ERR_NOT_FOUND, "does not exist");
-	if (fd < 0 || fstat(fd, &st))
-		return err_sys(e, "open");
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, ERR_REFUSED, "not a regular file");
-	r = check_guarded("", &st, false, e);
-	if (!r)
-		r = check_directory_of(path, e);
-	if (!r && (uint64_t)st.st_size > max)
-		r = err_set(e, ERR_REFUSED, "larger than %zu bytes", max);
-	if (!r)
-		r = buf_reserve(out, (size_t)st.st_size, e);
-	if (r)
-		return r;
-	if (fs_read_up_to(fd, out->data + out->len, (size_t)st.st_size, &got))
-		return err_sys(e, "read");
-	out->len += got;
-	out->data[out->len] = '\0';
-	return 0;
-}
-
 static int fsync_retry(int fd)
 {
 	int r;

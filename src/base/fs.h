@@ -64,6 +64,13 @@ void fs_names_release(struct fs_names *names);
  * none, ERR_REFUSED for what breaks a rule, ERR_IO; messages name the rule, not the path.
  */
 MUSTUSE int fs_read_guarded(const char *path, size_t max, struct buf *out, struct err *e);
+/*
+ * In a user namespace root looks like any other stranger. So who is about to enter one shows these files
+ * before (the file and its directory, if they are there); they are root's as long as they are the same.
+ */
+void fs_note_root(const char *path);
+/* The owner is root or this user. */
+bool fs_is_of_root_or_me(const struct stat *st);
 /* Brings to the disk that there is a `path`, which has no slash at its end. */
 MUSTUSE int fs_sync_parent(const char *path, struct err *e);
 /* Makes the directory of `path`, and those above it, where they are missing: mode 0755, durable. */

@@ -133,8 +133,9 @@ void session_close(struct session *s);
  * For a user other than root: enters the user namespace in which podman keeps that user's store
  * (newuidmap, newgidmap, /etc/subuid, /etc/subgid), so that ids read as the containers see them and
  * files of subordinate ids can be read. A no-op for root.
+ * What decides about trust may be root's, who is nobody in there: that is looked at before.
  */
-MUSTUSE int userns_enter(struct err *e);
+MUSTUSE int userns_enter(const struct cli *c, struct err *e);
 
 /* Refuses options and arguments a command does not have; *e names them. `verb`: "seal", "key show". */
 int cli_usage_error(struct err *e, const char *verb, const char *what);

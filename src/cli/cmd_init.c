@@ -178,7 +178,7 @@ int cmd_init(struct cli *c, int argc, char **argv, struct err *e)
 	int r = parse_options(argc, argv, &choice, &chosen, e);
 
 	if (!r)
-		r = userns_enter(e);
+		r = userns_enter(c, e);
 	if (!r)
 		r = store_discover(&c->store, &config, e);
 	if (!r)

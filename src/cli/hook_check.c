@@ -88,8 +88,8 @@ static const char *remote_by(enum engine engine, const struct engine_command *k)
 	return NULL;
 }
 
-static int discover(enum engine engine, const struct engine_command *k,
-    struct store_config *out, struct err *e)
+static int discover(const struct cli *c, enum engine engine,
+    const struct engine_command *k, struct store_config *out, struct err *e)
 {
 	const struct store_options options = {
 	    .root = k->root,
@@ -101,7 +101,7 @@ static int discover(enum engine engine, const struct engine_command *k,
 	    .buildah = engine == ENGINE_BUILDAH,
 	};
 	/* In the user namespace, as `init` found it. */
-	int r = userns_enter(e);
+	int r = userns_enter(c, e);
 
 	return r ? r : store_discover(&options, out, e);
 }
@@ -210,7 +210,7 @@ int hook_check(struct cli *c, int argc, char **argv, struct err *e)
 	if (!r && policy_heals(&c->config.policy, NULL))
 		r = runner_start(&runner, e);
 	if (!r)
-		r = discover(a.engine, &k, &wanted, e);
+		r = discover(c, a.engine, &k, &wanted, e);
 	if (!r)
 		r = verify_store(c, &a, &wanted, runner, e);
 	return r < 0 ? err_wrap(e, "this %s command is refused", engine_name(a.engine))

@@ -84,7 +84,7 @@ int ledger_anchor(struct cli *c, int argc, char **argv, struct err *e)
 	makes = o.create || o.reset;
 	how.mode = makes ? LEDGER_WRITE : LEDGER_READ;
 	if (!r)
-		r = userns_enter(e);
+		r = userns_enter(c, e);
 	if (!r)
 		r = cli_open_ledger_as(c, how, &ledger, e);
 	if (!r && makes)

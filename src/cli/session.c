@@ -167,7 +167,7 @@ int session_open_ledger(
 	int r;
 
 	*s = (struct session){.store.runroot_fd = -1};
-	r = userns_enter(e);
+	r = userns_enter(c, e);
 	if (!r)
 		r = cli_open_ledger(c, mode, false, &s->ledger, e);
 	if (!r)

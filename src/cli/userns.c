@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "cli/cli.h"
 
 #define RANGES_MAX 64
@@ -120,7 +121,21 @@ static int enter(struct id_map *uids, struct id_map *gids, struct err *e)
 	return 0;
 }
 
-int userns_enter(struct err *e)
+static void note_trust(const struct cli *c)
+{
+	CLEANUP_FREE char *trust = NULL;
+	struct anchor_settings anchors;
+	struct err ignored;
+
+	if (cli_trust_file(c, &trust, &ignored) ||
+	    cli_anchor_settings(c, &anchors, &ignored))
+		return;
+	fs_note_root(trust);
+	for (size_t i = 0; i < anchors.n; i++)
+		fs_note_root(anchors.v[i].path);
+}
+
+int userns_enter(const struct cli *c, struct err *e)
 {
 	struct id_map uids = {0}, gids = {0};
 	struct passwd *pw;
@@ -130,6 +145,7 @@ int userns_enter(struct err *e)
 	pw = getpwuid(geteuid());
 	if (!pw)
 		return err_set(e, ERR_IO, "uid %u has no user name", geteuid());
+	note_trust(c);
 	add_range(&uids, 0, geteuid(), 1);
 	add_range(&gids, 0, getegid(), 1);
 	read_ranges("/etc/subuid", pw->pw_name, geteuid(), &uids);

@@ -34,7 +34,7 @@ struct anchor_file {
 
 static int check_owner(const struct stat *st, const char *what, struct err *e)
 {
-	if (st->st_uid != 0 && st->st_uid != geteuid())
+	if (!fs_is_of_root_or_me(st))
 		return err_set(e, ERR_LEDGER,
 		    "%s belongs to uid %u, not to root or this user", what, st->st_uid);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))

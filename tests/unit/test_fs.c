@@ -12,14 +12,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -894,10 +897,82 @@ static void test_write_any_descriptor(void **state)
 
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- whose files are trusted, in a user namespace ---- */
+
+enum { UID_USER = 31337, UID_OTHER = 31338 };
+
+static int as_root_of_a_namespace(void)
+{
+	int fd;
+
+	if (setresgid(UID_USER, UID_USER, UID_USER) ||
+	    setresuid(UID_USER, UID_USER, UID_USER) || unshare(CLONE_NEWUSER) ||
+	    prctl(PR_SET_DUMPABLE, 1))
+		return -1;
+	fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, "0 31337 1", 9) == 9 ? 0 : -1;
+}
+
+/* Bits: 1 root's, 2 another one's that was shown, 4 root's that was not shown, 8 one's own. */
+static int who_is_trusted(const char *const path[static 4])
+{
+	int trusted = 0;
+
+	fs_note_root(path[0]);
+	fs_note_root(path[1]);
+	if (as_root_of_a_namespace())
+		return 255;
+	for (int i = 0; i < 4; i++) {
+		struct stat st;
+
+		if (stat(path[i], &st))
+			return 254;
+		trusted |= fs_is_of_root_or_me(&st) << i;
+	}
+	return trusted;
+}
+
+static void test_root_in_a_namespace(void **state)
+{
+	char path[4][96];
+	const char *const paths[] = {path[0], path[1], path[2], path[3]};
+	static const uid_t owner[] = {0, UID_OTHER, 0, UID_USER};
+	char place[] = "/tmp/layerseal-owners.XXXXXX";
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		return;
+	assert_non_null(mkdtemp(place));
+	assert_int_equal(chmod(place, 0755), 0);
+	for (int i = 0; i < 4; i++) {
+		int fd;
+
+		snprintf(path[i], sizeof(path[i]), "%s/%d", place, i);
+		fd = open(path[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		assert_true(fd >= 0);
+		close(fd);
+		assert_int_equal(chown(path[i], owner[i], 0), 0);
+	}
+	pid = fork();
+	if (pid == 0)
+		_exit(who_is_trusted(paths));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	for (int i = 0; i < 4; i++)
+		unlink(path[i]);
+	rmdir(place);
+	/* No user namespaces here. */
+	if (WEXITSTATUS(status) == 255)
+		return;
+	assert_int_equal(WEXITSTATUS(status), 1 | 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    test(test_open),
+	    test(test_root_in_a_namespace),
 	    test(test_open_leaves_nowhere),
 	    test(test_open_no_links),
 	    test(test_open_root),
