@@ -12,12 +12,13 @@ BYTES=lseek,write,writev,pwrite64,pwritev,fsync,fdatasync,syncfs,ftruncate,sendt
 recorded() {
 	rm -rf "$QUICK/before"
 	cp -a "$SCENE" "$QUICK/before"
-	verb=$1
-	[ "$verb" != init ] || set -- --runroot "$R" --storage-driver overlay "$@"
+	command=$*
+	[ "$command" != init ] || set -- --runroot "$R" --storage-driver overlay "$@"
 	strace -f -qq -y -xx -s 16777216 -o "$WORK/trace" \
 		-e "trace=openat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,linkat,$BYTES" \
 		"$LAYERSEAL" --ledger "$L" --trust "$L.trust" --root "$G" "$@"
-	python3 "$HERE/power.py" "$verb" "$SCENE" "$WORK/trace" "$QUICK/before"
+	# shellcheck disable=SC2086 # words
+	python3 "$HERE/power.py" "$SCENE" "$WORK/trace" "$QUICK/before" $command
 }
 
 scene() {
@@ -38,5 +39,13 @@ power_init() {
 	recorded init
 }
 crash_test 'the power fails while a ledger is made' power_init
+
+power_other() {
+	scene
+	sealed_store
+	recorded "$@"
+}
+crash_test 'the power fails while a key is replaced' power_other key rotate --reason test
+crash_test 'the power fails while a ledger is compacted' power_other ledger compact
 
 done_testing
