@@ -127,7 +127,7 @@ $B/crash/fault.so: tests/crash/fault.c
 
 crash: $B/layerseal $B/crash/fault.so $B/audit/grow
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) FAULT_SO=$(abspath $B/crash/fault.so) \
-		GROW=$(abspath $B/audit/grow) prove -j2 $(sort $(wildcard tests/crash/*.t))
+		GROW=$(abspath $B/audit/grow) prove -j3 $(sort $(wildcard tests/crash/*.t))
 
 attacks: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/attacks/run --table

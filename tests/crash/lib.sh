@@ -36,9 +36,10 @@ half_sealed_store() {
 }
 
 keep_ledger() {
-	rm -rf "$QUICK/kept" "$QUICK/kept.trust"
+	rm -rf "$QUICK/kept" "$QUICK/kept.trust" "$QUICK/kept.trust+head"
 	cp -a "$L" "$QUICK/kept"
 	cp -a "$L.trust" "$QUICK/kept.trust"
+	[ ! -e "$L.trust+head" ] || cp -a "$L.trust+head" "$QUICK/kept.trust+head"
 	entries >"$WORK/before.log"
 }
 
@@ -46,6 +47,7 @@ kept_ledger() {
 	no_ledger
 	cp -a "$QUICK/kept" "$L"
 	cp -a "$QUICK/kept.trust" "$L.trust"
+	[ ! -e "$QUICK/kept.trust+head" ] || cp -a "$QUICK/kept.trust+head" "$L.trust+head"
 }
 
 no_ledger() { rm -rf "$L" "$L.trust" "$L.trust+head"; }
