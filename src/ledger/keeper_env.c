@@ -120,7 +120,7 @@ static int map_size(uint64_t file_bytes, uint64_t *out)
 	uint64_t size = MAP_MIN;
 
 	if (file_bytes > DB_MAP_MAX)
-		return EFBIG;
+		return MDB_INVALID; /* nobody made it so large */
 	while (size < DB_MAP_MAX && size < 2 * file_bytes)
 		size *= 2;
 	*out = size;

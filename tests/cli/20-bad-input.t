@@ -88,6 +88,9 @@ ledger_damaged() {
 		expect_exit 3 guard verify
 		rm -rf "$L" && cp -a "$L.kept" "$L"
 	done
+	truncate -s 10T "$L/db/data.mdb"
+	expect_exit 3 guard verify
+	expect_grep damaged "$ERR"
 	head -c 65536 /dev/urandom >"$L/db/data.mdb"
 	expect_exit 3 guard verify
 	rm "$L/db/data.mdb"
