@@ -80,7 +80,9 @@
 	X(LIBPOD_DATABASE, "libpod-database",                                            \
 	    "podman's database leads to another store")                                  \
 	X(MOUNTPOINTS, "mountpoints",                                                    \
-	    "mountpoints.json names a mount that is not the layer's")
+	    "mountpoints.json names a mount that is not the layer's")                    \
+	/* what an administrator said */                                                 \
+	X(REVOKED, "revoked", "a layer or image that must not be used any more")
 
 enum finding_class {
 #define X(id, name, meaning) FINDING_##id,

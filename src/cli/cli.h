@@ -42,6 +42,7 @@ int cmd_init(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_seal(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_verify(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_purge(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_revoke(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_status(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_log(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_show(struct cli *c, int argc, char **argv, struct err *e);

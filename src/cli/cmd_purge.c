@@ -11,7 +11,8 @@
 
 struct arguments {
 	struct purge_options purge;
-	bool json;
+	bool json, revoked;
+	char digest[DIGEST_TEXT_LEN + 1];
 };
 
 /* "90", "90s", "15m", "12h", "7d", "2w" */
@@ -36,13 +37,32 @@ static bool parse_age(const char *text, int64_t *seconds)
 	return false;
 }
 
-static int check(struct purge_options *o, bool violated, bool unsealed, struct err *e)
+/* "sha256:" may be left out, as of an image id. */
+static bool parse_revoked(const char *text, struct arguments *out)
 {
+	CLEANUP_FREE char *full = text ? xasprintf("sha256:%s", text) : NULL;
+	struct digest d;
+
+	out->revoked = true;
+	if (!text)
+		return true;
+	if (!digest_parse_text(text, &d) && !digest_parse_text(full, &d))
+		return false;
+	digest_text(&d, out->digest);
+	out->purge.revoked = out->digest;
+	return true;
+}
+
+static int check(struct arguments *a, bool violated, bool unsealed, struct err *e)
+{
+	struct purge_options *o = &a->purge;
+
 	purge_select(o, violated, unsealed);
+	o->classes[FINDING_REVOKED] |= a->revoked;
 	/* Age alone selects among everything. */
-	if (!violated && !unsealed && o->older_than)
+	if (!violated && !unsealed && !a->revoked && o->older_than)
 		o->all = true;
-	if (!violated && !unsealed && !o->all)
+	if (!violated && !unsealed && !a->revoked && !o->all)
 		return cli_usage_error(e, "purge", "what is to be purged?");
 	return 0;
 }
@@ -52,6 +72,7 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 	static const struct option options[] = {
 	    {"violated", no_argument, NULL, 'v'},
 	    {"unsealed", no_argument, NULL, 'u'},
+	    {"revoked", optional_argument, NULL, 'r'},
 	    {"all", no_argument, NULL, 'a'},
 	    {"older-than", required_argument, NULL, 'o'},
 	    {"force", no_argument, NULL, 'f'},
@@ -71,6 +92,11 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 			break;
 		case 'u':
 			unsealed = true;
+			break;
+		case 'r':
+			if (!parse_revoked(optarg, out))
+				return cli_usage_error(
+				    e, "purge", "a digest has 64 digits");
 			break;
 		case 'a':
 			out->purge.all = true;
@@ -96,7 +122,7 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 	}
 	if (optind < argc)
 		return cli_usage_error(e, "purge", "it takes options only");
-	return check(&out->purge, violated, unsealed, e);
+	return check(out, violated, unsealed, e);
 }
 
 static int print(const struct arguments *a, const struct session *s,

@@ -27,6 +27,8 @@ const char *entries_subject(const struct entry *en)
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
 	case ENTRY_ANCHOR:
+	case ENTRY_REVOKE:
+	case ENTRY_UNREVOKE:
 	case ENTRY_STATE:
 	case ENTRY_OP_COUNT:
 		break;
@@ -47,6 +49,9 @@ static const char *reason_of(const struct entry *en)
 		return en->retire.reason;
 	case ENTRY_PURGE:
 		return en->purge.reason;
+	case ENTRY_REVOKE:
+	case ENTRY_UNREVOKE:
+		return en->revoke.reason;
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
 		return en->key.reason;
@@ -79,6 +84,8 @@ static const char *text_of(const struct entry *en)
 	case ENTRY_SEAL_IMAGE:
 	case ENTRY_RETIRE:
 	case ENTRY_REMEASURE:
+	case ENTRY_REVOKE:
+	case ENTRY_UNREVOKE:
 	case ENTRY_STATE:
 	case ENTRY_OP_COUNT:
 		break;
@@ -89,12 +96,16 @@ static const char *text_of(const struct entry *en)
 void entries_print_line(FILE *to, uint64_t seq, const struct entry *en)
 {
 	const char *subject = entries_subject(en), *reason = reason_of(en);
-	char when[REPORT_TIME_MAX];
+	char when[REPORT_TIME_MAX], digest[DIGEST_TEXT_LEN + 1];
 
 	report_time(en->time, when);
 	fprintf(to, "%6" PRIu64 "  %s  %-10s", seq, when, entry_op_name(en->op));
 	if (subject)
 		fprintf(to, "  %.12s", subject);
+	if (en->op == ENTRY_REVOKE || en->op == ENTRY_UNREVOKE) {
+		digest_text(&en->revoke.digest, digest);
+		fprintf(to, "  %s", digest);
+	}
 	if (text_of(en)) {
 		CLEANUP_FREE char *text = esc_str(text_of(en));
 

@@ -27,9 +27,13 @@ static const struct command commands[] = {
 	.summary = "compare the store with what was sealed"},
     {.name = "purge",
 	.run = cmd_purge,
-	.usage = "[--violated] [--unsealed] [--all] [--older-than AGE] [--force] "
-		 "[--dry-run] [--json]",
+	.usage = "[--violated] [--unsealed] [--revoked[=DIGEST]] [--all] "
+		 "[--older-than AGE] [--force] [--dry-run] [--json]",
 	.summary = "take out what must not be used, and verify what is left"},
+    {.name = "revoke",
+	.run = cmd_revoke,
+	.usage = "[--undo] --reason TEXT DIGEST",
+	.summary = "say that a diff-id, a tree or an image must not be used any more"},
     {.name = "status",
 	.run = cmd_status,
 	.usage = "[--json]",

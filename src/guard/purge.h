@@ -15,7 +15,9 @@
 
 struct purge_options {
 	bool classes[FINDING_CLASS_COUNT]; /* what findings of these blame goes */
-	bool all;			   /* everything goes */
+	/* Of FINDING_REVOKED only this one, as "sha256:..."; NULL: any. Borrowed. */
+	const char *revoked;
+	bool all; /* everything goes */
 	int64_t
 	    older_than; /* only what was made so many seconds ago; 0: whatever its age */
 	bool force;	/* also what running containers use; they are stopped */

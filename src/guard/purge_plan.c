@@ -125,6 +125,7 @@ static bool is_safe_for_engine(enum finding_class c)
 	return (c >= FINDING_TREE_ADDED && c <= FINDING_TREE_UNSTABLE) ||
 	       c == FINDING_DIFF_ID || c == FINDING_TAR_SPLIT ||
 	       c == FINDING_TAR_HEADER || c == FINDING_LAYER_UNSEALED ||
+	       c == FINDING_REVOKED ||
 	       (c >= FINDING_IMAGE_UNSEALED && c <= FINDING_IMAGE_FILE);
 }
 
@@ -457,13 +458,20 @@ static void close_plan(struct plan *p)
 	note_use(p);
 }
 
+/* The finding names the digest as what must not be there: "not sha256:...". */
+static bool is_meant(const struct plan *p, const struct finding *f)
+{
+	return f->class != FINDING_REVOKED || !p->opt->revoked ||
+	       (f->expected && strstr(f->expected, p->opt->revoked));
+}
+
 void plan_from_findings(struct plan *p, const struct findings *findings)
 {
 	for (size_t i = 0; i < findings->n; i++) {
 		const struct finding *f = &findings->v[i];
 
 		if (f->severity == SEVERITY_DENY && p->opt->classes[f->class] &&
-		    is_old_enough(p, created_of(p, f)))
+		    is_meant(p, f) && is_old_enough(p, created_of(p, f)))
 			from_finding(p, f);
 	}
 	if (p->opt->all)

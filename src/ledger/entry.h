@@ -36,6 +36,8 @@ enum entry_op {
 	ENTRY_KEY_ADD,	  /* a key may sign larger ledgers than this entry's number */
 	ENTRY_KEY_RETIRE, /* a key may sign none larger than that with this entry last */
 	ENTRY_ANCHOR,	  /* the value that a counter elsewhere is about to have */
+	ENTRY_REVOKE,	  /* what has this digest must not be used any more */
+	ENTRY_UNREVOKE,	  /* it may be again */
 	ENTRY_STATE,	  /* where a reader may begin: the entries that still count */
 	ENTRY_OP_COUNT
 };
@@ -121,6 +123,11 @@ struct entry_anchor {
 	uint64_t counter;
 };
 
+struct entry_revoke {
+	struct digest digest; /* a diff-id, a tree digest, or an image id */
+	char *reason;
+};
+
 struct entry_state {
 	struct digest snapshot;	 /* SHA-256 of its text, stored like a manifest */
 	uint64_t bytes, objects; /* its length, its lines */
@@ -140,6 +147,7 @@ struct entry {
 		struct entry_purge purge;
 		struct entry_key key; /* key-add, key-retire */
 		struct entry_anchor anchor;
+		struct entry_revoke revoke; /* revoke, unrevoke */
 		struct entry_state state;
 	};
 };

@@ -87,6 +87,12 @@ static const struct field anchor_fields[] = {
     {0},
 };
 
+static const struct field revoke_fields[] = {
+    {"digest", KIND_DIGEST, AT(revoke.digest), 0},
+    {"reason", KIND_TEXT, AT(revoke.reason), 0},
+    {0},
+};
+
 static const struct field state_fields[] = {
     {"snapshot", KIND_DIGEST, AT(state.snapshot), 0},
     {"snapshot-bytes", KIND_NUMBER, AT(state.bytes), 0},
@@ -105,6 +111,8 @@ const struct entry_kind entry_kinds[ENTRY_OP_COUNT] = {
     [ENTRY_KEY_ADD] = {"key-add", key_fields, false},
     [ENTRY_KEY_RETIRE] = {"key-retire", key_fields, false},
     [ENTRY_ANCHOR] = {"anchor", anchor_fields, false},
+    [ENTRY_REVOKE] = {"revoke", revoke_fields, false},
+    [ENTRY_UNREVOKE] = {"unrevoke", revoke_fields, false},
     [ENTRY_STATE] = {"state", state_fields, false},
 };
 

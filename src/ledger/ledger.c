@@ -483,6 +483,11 @@ bool ledger_anchor_counter(const struct ledger *l, const char *name, uint64_t *c
 	return state_anchor(l->state, name, counter);
 }
 
+const char *ledger_revoked(const struct ledger *l, const struct digest *d)
+{
+	return state_revoked(l->state, d);
+}
+
 const struct entry_init *ledger_store(
     const struct ledger *l, const struct store_id *store)
 {

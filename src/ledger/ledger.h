@@ -129,6 +129,9 @@ MUSTUSE int ledger_root_at(
 /* The newest counter that an `anchor` entry has for this anchor; false if there is none. */
 bool ledger_anchor_counter(const struct ledger *l, const char *name, uint64_t *counter);
 
+/* Why what has this diff-id, tree digest or image id must not be used; NULL: it may. */
+const char *ledger_revoked(const struct ledger *l, const struct digest *d);
+
 /* Its anchors and what they said when it was opened, or checked; NULL: it has none. */
 const struct anchors *ledger_anchors(const struct ledger *l);
 MUSTUSE int ledger_check_anchors(struct ledger *l, struct err *e);

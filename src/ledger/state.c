@@ -47,6 +47,11 @@ struct state *state_new_over(const struct state *base)
 		GROW(s->anchors, s->n_anchors);
 		s->anchors[s->n_anchors++] = record_use(base->anchors[i]);
 	}
+	for (size_t i = 0; i < base->n_revoked; i++) {
+		s->revoked =
+		    xreallocarray(s->revoked, s->n_revoked + 1, sizeof(*s->revoked));
+		s->revoked[s->n_revoked++] = record_use(base->revoked[i]);
+	}
 	return s;
 }
 
@@ -83,6 +88,9 @@ void state_free(struct state *s)
 		record_drop(s->stores[i]);
 	for (size_t i = 0; i < s->n_anchors; i++)
 		record_drop(s->anchors[i]);
+	for (size_t i = 0; i < s->n_revoked; i++)
+		record_drop(s->revoked[i]);
+	free(s->revoked);
 	for (size_t i = 0; i < s->n_keys; i++) {
 		record_drop(s->keys[i].add);
 		record_drop(s->keys[i].retire);
@@ -373,6 +381,30 @@ static int apply_anchor(struct state *s, struct record *r, struct err *e)
 	return 0;
 }
 
+static int apply_revoke(struct state *s, struct record *r, struct err *e)
+{
+	const struct digest *d = &r->entry->revoke.digest;
+	char text[DIGEST_TEXT_LEN + 1];
+	size_t i = 0;
+
+	digest_text(d, text);
+	while (i < s->n_revoked && !digest_equal(&s->revoked[i]->entry->revoke.digest, d))
+		i++;
+	if (r->entry->op == ENTRY_REVOKE) {
+		if (i < s->n_revoked)
+			return refused(e, text, "revoked twice");
+		s->revoked =
+		    xreallocarray(s->revoked, s->n_revoked + 1, sizeof(*s->revoked));
+		s->revoked[s->n_revoked++] = record_use(r);
+		return 0;
+	}
+	if (i == s->n_revoked)
+		return refused(e, text, "unrevoked, but it is not revoked");
+	record_drop(s->revoked[i]);
+	s->revoked[i] = s->revoked[--s->n_revoked];
+	return 0;
+}
+
 /* ---- forgetting ---- */
 
 /* Names first: they are judged by the images. */
@@ -469,6 +501,9 @@ int state_apply(struct state *s, struct record *r, struct err *e)
 		return apply_key(s, r, e);
 	case ENTRY_ANCHOR:
 		return apply_anchor(s, r, e);
+	case ENTRY_REVOKE:
+	case ENTRY_UNREVOKE:
+		return apply_revoke(s, r, e);
 	case ENTRY_STATE:
 		forget_retired(s);
 		return 0;

@@ -6,7 +6,7 @@
  * An entry that contradicts those before it is refused, as layerseal-ledger(5) says: about a store
  * that was not entered; a second store at a graphroot; retiring, remeasuring or naming what is not
  * sealed now; remeasuring another tree than the sealed one; adding a key twice, retiring one twice;
- * a counter that does not grow.
+ * a counter that does not grow; revoking what is revoked, unrevoking what is not.
  *
  * At a `state` entry retired objects are forgotten. So the entries that count before it, and they
  * alone, make the same state: whoever has them need not read the others.
@@ -64,6 +64,8 @@ const struct public_key *state_signer(
     const struct state *s, const struct trust *t, uint64_t signers, uint64_t size);
 /* See ledger_key_added_at(). */
 uint64_t state_key_added_at(const struct state *s, const struct public_key *key);
+/* Why a digest is revoked; NULL: it is not. */
+const char *state_revoked(const struct state *s, const struct digest *d);
 /* The newest counter of an anchor; false if it was never entered. */
 bool state_anchor(const struct state *s, const char *name, uint64_t *counter);
 

@@ -47,6 +47,8 @@ struct state {
 	size_t n_keys;
 	struct record **anchors; /* the newest entry of each */
 	size_t n_anchors;
+	struct record **revoked; /* what is revoked now */
+	size_t n_revoked;
 	struct table layer_by_id, image_by_id, name_by_text;
 };
 

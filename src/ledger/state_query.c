@@ -60,7 +60,7 @@ static size_t live_objects(const struct state *s, struct record **out)
 size_t state_live(const struct state *s, struct record ***out)
 {
 	size_t most = s->n_stores + 2 * s->n_layers + s->n_images + s->n_names +
-		      2 * s->n_keys + s->n_anchors;
+		      2 * s->n_keys + s->n_anchors + s->n_revoked;
 	struct record **live = xcalloc(most + 1, sizeof(*live));
 	size_t n = live_objects(s, live);
 
@@ -68,6 +68,8 @@ size_t state_live(const struct state *s, struct record ***out)
 		live[n++] = s->stores[i];
 	for (size_t i = 0; i < s->n_anchors; i++)
 		live[n++] = s->anchors[i];
+	for (size_t i = 0; i < s->n_revoked; i++)
+		live[n++] = s->revoked[i];
 	for (size_t i = 0; i < s->n_keys; i++) {
 		if (s->keys[i].add)
 			live[n++] = s->keys[i].add;
@@ -97,6 +99,15 @@ int state_snapshot(const struct state *s, struct buf *out, size_t *objects, stru
 }
 
 /* ---- what it says ---- */
+
+const char *state_revoked(const struct state *s, const struct digest *d)
+{
+	for (size_t i = 0; i < s->n_revoked; i++) {
+		if (digest_equal(&s->revoked[i]->entry->revoke.digest, d))
+			return s->revoked[i]->entry->revoke.reason;
+	}
+	return NULL;
+}
 
 bool state_statprint_key_is(const struct state *s, const struct digest *sha256)
 {

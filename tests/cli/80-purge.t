@@ -338,6 +338,60 @@ heal_build() {
 }
 cli_test 'a hook heals before a build' heal_build
 
+layer_field() { jq -r --arg id "$1" ".[] | select(.id == \$id) | .\"$2\"" "$G/overlay-layers/layers.json"; }
+
+revoked_layer() {
+	sealed_store
+	diff_id=$(layer_field "$(top)" diff-digest)
+	expect_exit 0 guard revoke --reason 'a leaked password' "$diff_id"
+	for level in stat full; do
+		expect_exit 1 guard verify --level $level --json
+		jq -e --arg id "$(top)" '[.findings[] | select(.class == "revoked") | .layer] == [$id]' "$OUT" >/dev/null || fail 'not found'
+		grep -q 'a leaked password' "$OUT" || fail 'the reason is not told'
+	done
+	other=sha256:$(printf '%064d' 5)
+	expect_exit 1 guard purge --revoked="$other"
+	has_image localhost/tiny || fail 'another digest was meant'
+	expect_exit 0 guard purge --revoked="$diff_id"
+	! has_image localhost/tiny && has_image localhost/tiny-base || fail 'not the right one went'
+	# What is built anew has another time in it, and so another digest.
+	store_podman build -q --isolation chroot -t localhost/tiny -f "$WORK/Containerfile" "$WORK" >/dev/null
+	guard seal --all --quiet
+	expect_exit 0 guard verify
+	expect_exit 0 guard ledger check
+}
+cli_test 'a revoked diff-id' revoked_layer
+
+revoked_image() {
+	sealed_store
+	image=$(store_podman image inspect --format '{{.Id}}' localhost/tiny)
+	tree=$(guard show --json "$(top)" | jq -r '.. | .tree? // empty' | head -n 1)
+	[ "${#tree}" = 71 ] || fail "tree: $tree"
+	for digest in "$image" "$tree"; do
+		expect_exit 0 guard revoke --reason why "$digest"
+		expect_exit 1 guard verify
+		expect_grep revoked "$OUT"
+		expect_exit 1 guard revoke --reason again "$digest"
+		expect_exit 0 guard revoke --undo --reason mistake "$digest"
+		expect_exit 0 guard verify
+		expect_exit 1 guard revoke --undo --reason again "$digest"
+	done
+	for arguments in '' "$image" '--reason why' '--reason why tiny' "--reason why $image $image" "--reason why ${image}0"; do
+		# shellcheck disable=SC2086 # a list of arguments
+		expect_exit 2 guard revoke $arguments
+	done
+	expect_exit 2 guard revoke --reason '' "$image"
+	expect_exit 2 guard purge --revoked=tiny
+	expect_exit 0 guard revoke --reason why "$image"
+	# It counts however the ledger is read.
+	expect_exit 0 guard ledger compact
+	expect_exit 1 guard verify
+	expect_exit 0 guard purge --revoked
+	! has_image localhost/tiny || fail 'it is still there'
+	expect_exit 0 guard ledger check
+}
+cli_test 'a revoked image, a revoked tree, and a mistake' revoked_image
+
 units() {
 	for unit in "$HERE"/../../systemd/layerseal-purge.*; do
 		sed 's|@BINDIR@|/bin|' "$unit" >"$WORK/$(basename "$unit")"

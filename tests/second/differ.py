@@ -155,12 +155,17 @@ VALUES = {  # kind: good ones, bad ones
               b"a 0 " + TREE + b" b", b"a - " + TREE, b"a 0 " + TREE.upper(), b"a 0 -", b"a b 0 " + TREE, b"-"]),
 }
 # Lines whose value has to fit the entries before: any other good spelling is refused for that.
-BOUND = {("retire", "id"), ("retire", "object"), ("seal-name", "image"), ("remeasure", "layer"), ("remeasure", "tree"),
+BOUND = {("unrevoke", "digest"), ("retire", "id"), ("retire", "object"), ("seal-name", "image"), ("remeasure", "layer"), ("remeasure", "tree"),
          ("key-add", "vkey"), ("key-retire", "vkey"), ("state", "snapshot"), ("state", "snapshot-bytes"), ("state", "objects")}
 
 
+def before(op):
+    """What an entry of that op may follow."""
+    return PREFIX + [entry("revoke")] * (op == "unrevoke")
+
+
 def good_pairs(op):
-    """An entry of that op that may follow PREFIX."""
+    """An entry of that op that may follow those."""
     if op == "state":
         return [tuple(line.split(b" ", 1)) for line in state_entry(PREFIX).splitlines()[1:]]
     values = {"retire": {"id": LAYER}, "seal-name": {"image": IMAGE}, "key-add": {"vkey": NEXT.vkey},
@@ -177,7 +182,7 @@ def syntax_values(differ):
         kinds = dict(check.LINES[op], time="number", store="store")
 
         def with_value(i, value):
-            return PREFIX + [forge.join(pairs[:i] + [(pairs[i][0], value)] + pairs[i + 1:])]
+            return before(op) + [forge.join(pairs[:i] + [(pairs[i][0], value)] + pairs[i + 1:])]
 
         for i, (key, _) in enumerate(pairs):
             key = key.decode()
@@ -212,7 +217,7 @@ def syntax_lines(differ):
     for op in check.LINES:
         pairs = good_pairs(op)
         good = forge.join(pairs)
-        differ.ask(op, export(PREFIX + [good], KEY), expected=True)
+        differ.ask(op, export(before(op) + [good], KEY), expected=True)
         tries = [(b"", "no bytes"), (good[:-1], "no line feed"), (good + b"\n", "empty line"), (good + b"x y\n", "more"),
                  (good + good, "twice"), (good.replace(b"\n", b"\r\n"), "CR"), (good.replace(b"v1", b"v2", 1), "version"),
                  (good.replace(b" entry", b" entry ", 1), "space"), (good.partition(b"\n")[2], "no first line"),
@@ -230,7 +235,7 @@ def syntax_lines(differ):
                 tries.append((forge.join(pairs[:i] + [(name, value)] + pairs[i + 1:]), "%s as %r" % (key, name)))
             tries.append((good.replace(key + b" " + value, key, 1), "no value of " + key.decode()))
         for data, what in tries:
-            differ.ask("%s: %s" % (op, what), export(PREFIX + [data], KEY), expected=False)
+            differ.ask("%s: %s" % (op, what), export(before(op) + [data], KEY), expected=False)
     long = entry("seal-name", name=b"n", image=IMAGE, reason=b"r")
     for size, expected in ((4096, True), (4097, False), (65535, False)):
         data = entry("seal-name", name=b"n", image=IMAGE, reason=b"r" * (size - len(long) + 1))
@@ -282,6 +287,12 @@ def order(differ):
         ("state first, then init", [state_entry([]), one], True),
         ("seal", [one, layer], True),
         ("seal twice", [one, layer, layer], True),
+        ("revoke", [entry("revoke"), entry("unrevoke"), entry("revoke")], True),
+        ("revoke another", [entry("revoke"), entry("revoke", digest=b"sha256:" + b"d" * 64)], True),
+        ("revoke twice", [entry("revoke"), entry("revoke")], False),
+        ("unrevoke what is not revoked", [one, entry("unrevoke")], False),
+        ("unrevoke twice", [entry("revoke"), entry("unrevoke"), entry("unrevoke")], False),
+        ("unrevoke another", [entry("revoke"), entry("unrevoke", digest=b"sha256:" + b"d" * 64)], False),
         ("retire", [one, layer, gone], True),
         ("retire what is not sealed", [one, gone], False),
         ("retire twice", [one, layer, gone, gone], False),

@@ -199,11 +199,13 @@ LINES = {
     "purge": "object thing, id text, bytes number, quarantine text?, reason text",
     "key-add": "vkey text, reason text?",
     "key-retire": "vkey text, reason text?",
+    "revoke": "digest digest, reason text",
+    "unrevoke": "digest digest, reason text",
     "anchor": "anchor text, counter number",
     "state": "snapshot digest, snapshot-bytes number, objects number",
 }
 LINES = {op: [pair.split() for pair in pairs.split(", ")] for op, pairs in LINES.items()}
-WHOLE_LEDGER = ("key-add", "key-retire", "anchor", "state")
+WHOLE_LEDGER = ("key-add", "key-retire", "anchor", "revoke", "unrevoke", "state")
 
 
 def parse_entry(data):
@@ -378,6 +380,7 @@ class State:
         self.leading = {}  # (store, image): names that lead to it
         self.added = {}    # vkey: number
         self.retired = {}  # vkey: number
+        self.revoked = {}  # digest: number
         self.anchors = {}  # name: number, counter
 
     def add(self, data):
@@ -437,6 +440,14 @@ class State:
         need(entry["vkey"] not in self.retired, "key was retired before")
         self.retired[entry["vkey"]] = n
 
+    def op_revoke(self, entry, store, n):
+        need(entry["digest"] not in self.revoked, "digest was revoked before")
+        self.revoked[entry["digest"]] = n
+
+    def op_unrevoke(self, entry, store, n):
+        need(entry["digest"] in self.revoked, "digest is not revoked")
+        del self.revoked[entry["digest"]]
+
     def op_anchor(self, entry, store, n):
         need(entry["counter"] > self.anchors.get(entry["anchor"], (0, -1))[1], "counter of the anchor is not larger")
         self.anchors[entry["anchor"]] = n, entry["counter"]
@@ -453,6 +464,7 @@ class State:
         numbers = {n for table in (self.stores, self.names, self.anchors) for n, _ in table.values()}
         for seal, _, remeasure in self.sealed.values():
             numbers |= {seal} if remeasure is None else {seal, remeasure}
+        numbers |= set(self.revoked.values())
         return sorted(numbers | set(self.added.values()) | set(self.retired.values()))
 
     def lets_sign(self, key, size):

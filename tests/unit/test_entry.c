@@ -48,6 +48,10 @@ static const char *const golden[] = {
 		       "\ntree " SHA
 		       "\nmanifest-bytes 1\nentries 1\nbytes 10\nfile a 1 " SHA
 		       "\nfile b 2 " SHA "\nstatprint -\nreason -\n",
+    "layerseal/v1 entry\nop revoke\ntime 1767225600\nstore -\n"
+    "digest " SHA "\nreason why\n",
+    "layerseal/v1 entry\nop unrevoke\ntime 1767225600\nstore -\n"
+    "digest " SHA "\nreason why\n",
     HEAD("purge") "object name\nid localhost/x:1\nbytes 4096\nquarantine -\nreason "
 		  "tree-content\n",
     HEAD("purge") "object file\nid overlay/a\\x20b\nbytes 0\nquarantine "
