@@ -60,8 +60,6 @@ int cmd_revoke(struct cli *c, int argc, char **argv, struct err *e)
 	int r = parse(argc, argv, &a, e);
 
 	if (!r)
-		r = userns_enter(e);
-	if (!r)
 		r = cli_open_ledger(c, LEDGER_WRITE, false, &ledger, e);
 	if (r)
 		return r;
