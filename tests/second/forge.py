@@ -18,7 +18,6 @@ SAMPLES = {
     "print": b"d" * 32,
     "object": b"layer",
     "thing": b"file",
-    "purged": b"layer",
     "file": b"manifest 7 " + TREE,
 }
 

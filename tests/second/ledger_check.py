@@ -157,10 +157,6 @@ def digest(value, what):
     return value
 
 
-def purged_kind(value, what):
-    need(value in (b"layer", b"image", b"container", b"name", b"file"), what, "is nothing that can be purged")
-
-
 def one_of(value, what, *words):
     need(value in words, what, "is none of", words)
     return value
@@ -180,7 +176,6 @@ KINDS = {
     "print": lambda value, what: hexadecimal(value, what, 32),
     "object": lambda value, what: one_of(value, what, b"layer", b"image"),
     "thing": lambda value, what: one_of(value, what, b"layer", b"image", b"container", b"name", b"file"),
-    "purged": purged_kind,
     "file": file_line,
 }
 
@@ -195,7 +190,6 @@ LINES = {
     "seal-name": "name text, image id, reason text?",
     "retire": "object object, id id, reason text?",
     "remeasure": "layer id, tree digest, statprint print",
-    "purge": "object purged, id text, bytes number, quarantine text?, reason text",
     "purge": "object thing, id text, bytes number, quarantine text?, reason text",
     "key-add": "vkey text, reason text?",
     "key-retire": "vkey text, reason text?",
@@ -423,9 +417,6 @@ class State:
         need(key in self.sealed, "what is remeasured is not sealed")
         need(self.sealed[key][1] == entry["tree"], "tree is not that of the seal")
         self.sealed[key] = self.sealed[key][:2] + (n,)
-
-    def op_purge(self, entry, store, n):
-        """Tells readers what went; what of it was sealed is retired beside it."""
 
     def op_purge(self, entry, store, n):
         pass
