@@ -181,7 +181,8 @@ static void join(struct purge *p, struct purge_item *items, size_t n)
 	}
 	out->n = kept;
 	out->items = xreallocarray(out->items, kept + n + 1, sizeof(*out->items));
-	memcpy(out->items + kept, items, n * sizeof(*items));
+	for (size_t i = 0; i < n; i++)
+		out->items[kept + i] = items[i];
 	out->n += n;
 }
 
