@@ -16,7 +16,7 @@ before_seal() {
 	podman load -q -i "$WORK/extra/extra.oci"
 	layerseal init
 	[ "$(layerseal store --json | jq -r .graphroot)" = "$(podman info --format '{{.Store.GraphRoot}}')" ]
-	rm -rf "$LEDGER"
+	rm -rf "$LEDGER" "$LEDGER.trust" "$LEDGER.trust+head"
 }
 operate() {
 	build_text -t localhost/new <<-END
