@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/esc.h"
 #include "base/hex.h"
 
@@ -236,22 +237,6 @@ int checkpoint_format(const struct checkpoint *c, struct buf *out, struct err *e
 	return r ? r : buf_adds(out, "\n", e);
 }
 
-/* Decimal without sign, leading zero or anything else. */
-static bool parse_size(const char *s, size_t len, uint64_t *out)
-{
-	uint64_t n = 0;
-
-	if (len == 0 || (s[0] == '0' && len > 1))
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] < '0' || s[i] > '9' || __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(s[i] - '0'), &n))
-			return false;
-	}
-	*out = n;
-	return true;
-}
-
 int checkpoint_parse(const char *text, size_t len, struct checkpoint *out, struct err *e)
 {
 	const char *line[4], *end = text + len;
@@ -272,7 +257,7 @@ int checkpoint_parse(const char *text, size_t len, struct checkpoint *out, struc
 		return malformed(e, "the origin is not the name of a key");
 	memset(out, 0, sizeof(*out));
 	memcpy(out->origin, line[0], (size_t)(line[1] - line[0] - 1));
-	if (!parse_size(line[1], (size_t)(line[2] - line[1] - 1), &out->size))
+	if (!decimal_parse(line[1], (size_t)(line[2] - line[1] - 1), &out->size))
 		return malformed(e, "the size is not a canonical decimal number");
 	if (base64_decode(&root, line[2], (size_t)(line[3] - line[2] - 1), e) ||
 	    root.len != DIGEST_BYTES)
@@ -329,5 +314,5 @@ bool checkpoint_claimed_size(const char *note, size_t len, uint64_t *size)
 	const char *second =
 	    first ? memchr(first + 1, '\n', (size_t)(end - first - 1)) : NULL;
 
-	return second && parse_size(first + 1, (size_t)(second - first - 1), size);
+	return second && decimal_parse(first + 1, (size_t)(second - first - 1), size);
 }

@@ -26,22 +26,10 @@ void anchor_lines_release(struct anchor_lines *l)
 
 /* ---- reading ---- */
 
-static bool parse_decimal(const char *s, const char *end, uint64_t *out)
-{
-	*out = 0;
-	for (; s < end; s++) {
-		if (*s < '0' || *s > '9' || __builtin_mul_overflow(*out, 10, out) ||
-		    __builtin_add_overflow(*out, (uint64_t)(*s - '0'), out))
-			return false;
-	}
-	return true;
-}
-
 /* The second line of what the base64 hides; nobody vouches for it yet. */
 static bool claimed_size(const char *line, size_t len, struct buf *scratch, uint64_t *out)
 {
 	static const size_t enough[] = {96, (KEY_NAME_MAX + 24) / 3 * 4};
-	const char *lf, *end;
 	struct err e;
 
 	for (size_t i = 0; i < ARRAY_LEN(enough); i++) {
@@ -50,12 +38,9 @@ static bool claimed_size(const char *line, size_t len, struct buf *scratch, uint
 		buf_clear(scratch);
 		if (base64_decode(scratch, line, n, &e))
 			return false;
-		lf = scratch->len ? memchr(scratch->data, '\n', scratch->len) : NULL;
-		end = lf ? memchr(lf + 1, '\n',
-			       scratch->len - (size_t)(lf + 1 - scratch->data))
-			 : NULL;
-		if (end)
-			return end > lf + 1 && parse_decimal(lf + 1, end, out);
+		if (scratch->len &&
+		    checkpoint_claimed_size(scratch->data, scratch->len, out))
+			return true;
 	}
 	return false;
 }

@@ -2,6 +2,7 @@
 /* entry_parse.c: bytes as an entry, or the line and the rule that was broken. */
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/esc.h"
 #include "base/hex.h"
 #include "ledger/entry_fields.h"
@@ -60,21 +61,6 @@ static int expect(struct lines *in, const char *key, struct err *e)
 		    "ledger entry, line %u: '%s' where '%s' belongs", in->number, in->key,
 		    key);
 	return 0;
-}
-
-static bool parse_number(const char *s, uint64_t *out)
-{
-	uint64_t n = 0;
-
-	if (!s[0] || (s[0] == '0' && s[1]))
-		return false;
-	for (; *s; s++) {
-		if (*s < '0' || *s > '9' || __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(*s - '0'), &n))
-			return false;
-	}
-	*out = n;
-	return true;
 }
 
 /* A token of at least one byte, without NUL, as a fresh string. */
@@ -153,7 +139,7 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 		return strcmp(value, ENTRY_NONE) == 0 ||
 		       (digest_parse_text(value, at) && !digest_is_zero(at));
 	case KIND_NUMBER:
-		return parse_number(value, at);
+		return decimal_parse(value, strlen(value), at);
 	case KIND_TEXT:
 	case KIND_TEXT_OR_NONE:
 		return parse_text(value, f->kind == KIND_TEXT_OR_NONE, at);
@@ -189,7 +175,8 @@ static bool parse_file(char *value, struct entry_file *out)
 		return false;
 	*size++ = '\0';
 	*digest++ = '\0';
-	if (!parse_number(size, &out->size) || !digest_parse_text(digest, &out->sha256))
+	if (!decimal_parse(size, strlen(size), &out->size) ||
+	    !digest_parse_text(digest, &out->sha256))
 		return false;
 	out->name = parse_token(value, strlen(value));
 	return out->name != NULL;
@@ -283,7 +270,7 @@ static int parse_head(struct lines *in, struct entry *out, struct err *e)
 	r = expect(in, "time", e);
 	if (r)
 		return r;
-	if (!parse_number(in->value, &time) || time > INT64_MAX)
+	if (!decimal_parse(in->value, strlen(in->value), &time) || time > INT64_MAX)
 		return broken(e, in, "the time is not seconds since 1970");
 	out->time = (int64_t)time;
 	r = expect(in, "store", e);

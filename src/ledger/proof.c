@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/hex.h"
 #include "ledger/ledger_impl.h"
 
@@ -134,14 +135,9 @@ static int parse_index(const struct text *t, uint64_t *out, struct err *e)
 {
 	size_t len;
 	const char *s = value_of(t, "index", &len);
-	bool good = s && len > 0 && (s[0] != '0' || len == 1);
 
 	*out = 0;
-	for (size_t i = 0; good && i < len; i++)
-		good = s[i] >= '0' && s[i] <= '9' &&
-		       !__builtin_mul_overflow(*out, 10, out) &&
-		       !__builtin_add_overflow(*out, (uint64_t)(s[i] - '0'), out);
-	return good ? 0 : broken(e, t, "not \"index NUMBER\"");
+	return s && decimal_parse(s, len, out) ? 0 : broken(e, t, "not \"index NUMBER\"");
 }
 
 static int parse_hash(const struct text *t, struct digest *out, struct err *e)
