@@ -42,6 +42,17 @@ int fs_open_root(const char *path, int *out_fd, struct err *e)
 	return 0;
 }
 
+/* With its slash: that of a file in the root directory is "/" without a special case. */
+int fs_open_parent(const char *path, int *out_fd, const char **name, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP_FREE char *dir =
+	    slash ? xstrndup(path, (size_t)(slash + 1 - path)) : xstrdup(".");
+
+	*name = slash ? slash + 1 : path;
+	return fs_open_root(dir, out_fd, e);
+}
+
 /*
  * EAGAIN means that a rename raced with a ".." in the path, or that a lease on the file is being
  * broken. Both pass; whoever makes them last gets an error and no endless loop.
@@ -319,16 +330,12 @@ static int fsync_retry(int fd)
 
 int fs_sync_parent(const char *path, struct err *e)
 {
-	CLEANUP_FREE char *dir = xstrdup(path);
 	CLEANUP_FD int fd = -1;
-	char *slash = strrchr(dir, '/');
-	int r;
+	const char *name;
+	int r = fs_open_parent(path, &fd, &name, e);
 
-	if (slash)
-		slash[slash == dir] = '\0';
-	r = fs_open_root(slash ? dir : ".", &fd, e);
 	if (!r && fsync_retry(fd))
-		r = err_sys(e, "directory %s: cannot bring it to the disk", dir);
+		r = err_sys(e, "directory of %s: cannot bring it to the disk", path);
 	return r;
 }
 

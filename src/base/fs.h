@@ -13,6 +13,9 @@
 
 /* Absolute or cwd-relative path of a directory, links resolved: only for paths an administrator gave. */
 MUSTUSE int fs_open_root(const char *path, int *out_fd, struct err *e);
+/* The directory of a path, and the name in it: borrowed from `path`, perhaps empty. */
+MUSTUSE int fs_open_parent(
+    const char *path, int *out_fd, const char **name, struct err *e);
 
 /*
  * openat2(dirfd, path, flags | O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
@@ -73,6 +76,9 @@ void fs_note_root(const char *path);
 bool fs_is_of_root_or_me(const struct stat *st);
 /* Brings to the disk that there is a `path`, which has no slash at its end. */
 MUSTUSE int fs_sync_parent(const char *path, struct err *e);
+/* The directory of such a path, and the name in it: borrowed from `path`, perhaps empty. */
+MUSTUSE int fs_open_parent(
+    const char *path, int *out_fd, const char **name, struct err *e);
 /* Makes the directory of `path`, and those above it, where they are missing: mode 0755, durable. */
 MUSTUSE int fs_make_parents(const char *path, struct err *e);
 

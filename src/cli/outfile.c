@@ -12,14 +12,12 @@
 int outfile_open(const char *path, struct outfile *out, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	CLEANUP_FREE char *dir =
-	    slash ? xstrndup(path, (size_t)(slash + 1 - path)) : xstrdup(".");
+	const char *name = slash ? slash + 1 : path;
 
-	*out = (struct outfile){.dirfd = -1, .name = slash ? slash + 1 : path};
-	if (out->name[0] == '\0' || strcmp(out->name, ".") == 0 ||
-	    strcmp(out->name, "..") == 0)
+	*out = (struct outfile){.dirfd = -1};
+	if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return err_set(e, ERR_USAGE, "'%s' is no name of a file", path);
-	return fs_open_root(dir, &out->dirfd, e);
+	return fs_open_parent(path, &out->dirfd, &out->name, e);
 }
 
 void outfile_close(struct outfile *f)

@@ -29,15 +29,9 @@ static int check_file(const char *file, const struct stat *st, struct err *e)
 static int open_directory(
     int dirfd, const char *file, int *out_fd, const char **name, struct err *e)
 {
-	const char *slash = strrchr(file, '/');
-	CLEANUP_FREE char *dir = NULL;
-
 	*name = file;
-	if (file[0] != '/')
-		return fs_open_dir(dirfd, ".", out_fd, e);
-	*name = slash + 1;
-	dir = xstrndup(file, (size_t)(*name - file));
-	return fs_open_root(dir, out_fd, e);
+	return file[0] == '/' ? fs_open_parent(file, out_fd, name, e)
+			      : fs_open_dir(dirfd, ".", out_fd, e);
 }
 
 int keyfile_read(int dirfd, const char *file, struct buf *text, struct err *e)

@@ -80,17 +80,11 @@ static int prepare(struct anchor *a, const struct anchor_view *view, bool *count
 static int write_note(
     const struct anchor_pin *p, const struct anchor_view *view, struct err *e)
 {
-	CLEANUP_FREE char *dir = xstrdup(p->path);
 	CLEANUP_FD int fd = -1;
-	char *slash = strrchr(dir, '/');
-	int r;
+	const char *name;
+	int r = fs_open_parent(p->path, &fd, &name, e);
 
-	if (slash)
-		*slash = '\0';
-	r = fs_open_root(!slash ? "." : dir[0] ? dir : "/", &fd, e);
-	return r ? r
-		 : fs_replace(fd, slash ? slash + 1 : p->path, view->note, view->note_len,
-		       PIN_MODE, e);
+	return r ? r : fs_replace(fd, name, view->note, view->note_len, PIN_MODE, e);
 }
 
 /*

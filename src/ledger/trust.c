@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/fs.h"
 
 #define TRUST_DIR "trust"
@@ -91,17 +92,6 @@ int trust_default_path(
 
 /* ---- its text ---- */
 
-static bool parse_size(const char *s, uint64_t *out)
-{
-	char *end;
-
-	if (s[0] < '0' || s[0] > '9' || (s[0] == '0' && s[1]))
-		return false;
-	errno = 0;
-	*out = strtoull(s, &end, 10);
-	return *end == '\0' && errno == 0;
-}
-
 /* "from SIZE", "until SIZE", both in this order, or nothing. */
 static int parse_bounds(char *rest, uint64_t *from, uint64_t *until, struct err *e)
 {
@@ -111,13 +101,13 @@ static int parse_bounds(char *rest, uint64_t *from, uint64_t *until, struct err 
 	*until = UINT64_MAX;
 	if (word && strcmp(word, "from") == 0) {
 		word = rest ? strsep(&rest, " ") : NULL;
-		if (!word || !parse_size(word, from))
+		if (!word || !decimal_parse(word, strlen(word), from))
 			return err_set(e, ERR_LEDGER, "from: no size");
 		word = rest ? strsep(&rest, " ") : NULL;
 	}
 	if (word && strcmp(word, "until") == 0) {
 		word = rest ? strsep(&rest, " ") : NULL;
-		if (!word || !parse_size(word, until))
+		if (!word || !decimal_parse(word, strlen(word), until))
 			return err_set(e, ERR_LEDGER, "until: no size");
 		word = rest ? strsep(&rest, " ") : NULL;
 	}
@@ -236,22 +226,18 @@ int trust_load(const char *path, struct trust *out, struct err *e)
 
 int trust_save(const char *path, const struct trust *t, struct err *e)
 {
-	CLEANUP_FREE char *dir = xstrdup(path);
 	CLEANUP_BUF struct buf text;
 	CLEANUP_FD int fd = -1;
-	char *slash = strrchr(dir, '/');
+	const char *name;
 	int r = fs_make_parents(path, e);
 
 	buf_init(&text, TRUST_MAX_BYTES);
-	if (slash)
-		*slash = '\0';
 	if (!r)
-		r = fs_open_root(!slash ? "." : dir[0] ? dir : "/", &fd, e);
+		r = fs_open_parent(path, &fd, &name, e);
 	if (!r)
 		r = trust_format(t, &text, e);
 	if (!r)
-		r = fs_replace(
-		    fd, slash ? slash + 1 : path, text.data, text.len, 0644, e);
+		r = fs_replace(fd, name, text.data, text.len, 0644, e);
 	return r ? err_wrap(e, "trust file %s", path) : 0;
 }
 
