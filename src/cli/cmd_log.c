@@ -39,8 +39,9 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 	return optind < argc ? cli_usage_error(e, "log", "log takes no arguments") : 0;
 }
 
-/* Collected, and printed when the whole log has proved to be what was signed. */
+/* Where entries go: see entries_print_proved(). */
 struct collector {
+	struct ledger *ledger;
 	uint64_t first;
 	FILE *text;
 	struct jsonout *json; /* NULL: text */
@@ -69,7 +70,7 @@ static int collect(void *ctx, uint64_t seq, const char *bytes, size_t len, struc
 static int print_json(struct ledger *l, uint64_t first, struct err *e)
 {
 	CLEANUP_JSONOUT struct jsonout j;
-	struct collector c = {.first = first, .json = &j};
+	struct collector c = {.ledger = l, .first = first, .json = &j};
 	int r;
 
 	jsonout_init(&j);
@@ -83,23 +84,19 @@ static int print_json(struct ledger *l, uint64_t first, struct err *e)
 	return r ? r : jsonout_print(&j, e);
 }
 
+static int write_text(void *ctx, FILE *to, struct err *e)
+{
+	struct collector *c = ctx;
+
+	c->text = to;
+	return ledger_replay(c->ledger, collect, c, e);
+}
+
 static int print_text(struct ledger *l, uint64_t first, struct err *e)
 {
-	CLEANUP_FREE char *text = NULL;
-	struct collector c = {.first = first};
-	size_t len;
-	int r;
+	struct collector c = {.ledger = l, .first = first};
 
-	c.text = open_memstream(&text, &len);
-	if (!c.text)
-		return err_sys(e, "memory");
-	r = ledger_replay(l, collect, &c, e);
-	if (fclose(c.text) && !r)
-		r = err_sys(e, "memory");
-	if (r)
-		return r;
-	fwrite(text, 1, len, stdout);
-	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
+	return entries_print_proved(write_text, &c, e);
 }
 
 int cmd_log(struct cli *c, int argc, char **argv, struct err *e)

@@ -22,8 +22,9 @@ static bool is_about(const struct entry *en, const char *id)
 	       strncmp(subject, id, strlen(id)) == 0;
 }
 
-/* Collected, and printed when the whole log has proved to be what was signed. */
+/* Where entries go: see entries_print_proved(). */
 struct collector {
+	struct ledger *ledger;
 	const char *id;
 	size_t found;
 	FILE *text;
@@ -51,9 +52,9 @@ static int collect(void *ctx, uint64_t seq, const char *bytes, size_t len, struc
 	return 0;
 }
 
-static int find(struct ledger *l, struct collector *c, struct err *e)
+static int find(struct collector *c, struct err *e)
 {
-	int r = ledger_replay(l, collect, c, e);
+	int r = ledger_replay(c->ledger, collect, c, e);
 
 	if (!r && !c->found)
 		r = err_set(e, ERR_USAGE, "the ledger has no entry about '%s'", c->id);
@@ -63,36 +64,32 @@ static int find(struct ledger *l, struct collector *c, struct err *e)
 static int print_json(struct ledger *l, const char *id, struct err *e)
 {
 	CLEANUP_JSONOUT struct jsonout j;
-	struct collector c = {.id = id, .json = &j};
+	struct collector c = {.ledger = l, .id = id, .json = &j};
 	int r;
 
 	jsonout_init(&j);
 	jsonout_begin(&j, NULL, '{');
 	jsonout_str(&j, "schema", "layerseal.show/1");
 	jsonout_begin(&j, "entries", '[');
-	r = find(l, &c, e);
+	r = find(&c, e);
 	jsonout_end(&j, ']');
 	jsonout_end(&j, '}');
 	return r ? r : jsonout_print(&j, e);
 }
 
+static int write_text(void *ctx, FILE *to, struct err *e)
+{
+	struct collector *c = ctx;
+
+	c->text = to;
+	return find(c, e);
+}
+
 static int print_text(struct ledger *l, const char *id, struct err *e)
 {
-	CLEANUP_FREE char *text = NULL;
-	struct collector c = {.id = id};
-	size_t len;
-	int r;
+	struct collector c = {.ledger = l, .id = id};
 
-	c.text = open_memstream(&text, &len);
-	if (!c.text)
-		return err_sys(e, "memory");
-	r = find(l, &c, e);
-	if (fclose(c.text) && !r)
-		r = err_sys(e, "memory");
-	if (r)
-		return r;
-	fwrite(text, 1, len, stdout);
-	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
+	return entries_print_proved(write_text, &c, e);
 }
 
 int cmd_show(struct cli *c, int argc, char **argv, struct err *e)

@@ -179,3 +179,22 @@ void entries_json(struct jsonout *j, uint64_t seq, const char *bytes, size_t len
 		jsonout_end(j, ']');
 	jsonout_end(j, '}');
 }
+
+int entries_print_proved(
+    int (*write)(void *ctx, FILE *to, struct err *e), void *ctx, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+	int r;
+
+	if (!to)
+		return err_sys(e, "memory");
+	r = write(ctx, to, e);
+	if (fclose(to) && !r)
+		r = err_sys(e, "memory");
+	if (r)
+		return r;
+	fwrite(text, 1, len, stdout);
+	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
+}

@@ -18,6 +18,13 @@ void entries_print_full(FILE *to, uint64_t seq, const char *bytes, size_t len);
  */
 void entries_json(struct jsonout *j, uint64_t seq, const char *bytes, size_t len);
 
+/*
+ * Calls `write` with a stream into memory, and prints what it wrote when it has returned 0: entries are
+ * shown when the whole log has proved to be what was signed, and not before. An exit status.
+ */
+MUSTUSE int entries_print_proved(
+    int (*write)(void *ctx, FILE *to, struct err *e), void *ctx, struct err *e);
+
 /* Id that an entry is about: a layer's, an image's, or NULL. */
 const char *entries_subject(const struct entry *en);
 
