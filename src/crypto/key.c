@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "crypto/key_impl.h"
+#include "crypto/number.h"
 #include "crypto/secmem.h"
 
 #define ALGORITHM_ED25519 0x01
@@ -48,21 +49,6 @@ static bool less_than(
 	return false;
 }
 
-static void release_number(gcry_mpi_t *n)
-{
-	gcry_mpi_release(*n);
-}
-#define CLEANUP_NUMBER CLEANUP(release_number)
-
-static gcry_mpi_t number(const char *hex)
-{
-	gcry_mpi_t n = NULL;
-
-	if (gcry_mpi_scan(&n, GCRYMPI_FMT_HEX, hex, 0, NULL))
-		abort();
-	return n;
-}
-
 static gcry_mpi_t number_le(const uint8_t bytes[static KEY_BYTES])
 {
 	uint8_t reversed[KEY_BYTES];
@@ -82,14 +68,16 @@ static gcry_mpi_t number_le(const uint8_t bytes[static KEY_BYTES])
  */
 static bool recover_x(gcry_mpi_t x, const uint8_t y_le[static KEY_BYTES], bool odd)
 {
-	CLEANUP_NUMBER gcry_mpi_t p =
-	    number("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
-	CLEANUP_NUMBER gcry_mpi_t d =
-	    number("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
+	CLEANUP_NUMBER gcry_mpi_t p = number_of_hex(
+	    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
+	CLEANUP_NUMBER gcry_mpi_t d = number_of_hex(
+	    "52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
 	CLEANUP_NUMBER gcry_mpi_t power = /* (p + 3) / 8 */
-	    number("0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe");
+	    number_of_hex(
+		"0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe");
 	CLEANUP_NUMBER gcry_mpi_t root = /* of -1 */
-	    number("2b8324804fc1df0b2b4d00993dfbd7a72f431806ad2fe478c4ee1b274a0ea0b0");
+	    number_of_hex(
+		"2b8324804fc1df0b2b4d00993dfbd7a72f431806ad2fe478c4ee1b274a0ea0b0");
 	CLEANUP_NUMBER gcry_mpi_t one = gcry_mpi_set_ui(NULL, 1);
 	CLEANUP_NUMBER gcry_mpi_t square = number_le(y_le);
 	CLEANUP_NUMBER gcry_mpi_t v = gcry_mpi_new(0);

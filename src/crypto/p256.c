@@ -5,27 +5,14 @@
 #include <gcrypt.h>
 #include <string.h>
 
+#include "crypto/number.h"
+
 #define PRIME "00ffffffff00000001000000000000000000000000ffffffffffffffffffffffff"
 #define ORDER "00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
 #define CURVE_B "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
 
 #define DER_SEQUENCE 0x30
 #define DER_INTEGER 0x02
-
-static void release_number(gcry_mpi_t *n)
-{
-	gcry_mpi_release(*n);
-}
-#define CLEANUP_NUMBER CLEANUP(release_number)
-
-static gcry_mpi_t constant(const char *hex)
-{
-	gcry_mpi_t n = NULL;
-
-	if (gcry_mpi_scan(&n, GCRYMPI_FMT_HEX, hex, 0, NULL))
-		abort();
-	return n;
-}
 
 static gcry_mpi_t number(const uint8_t bytes[static P256_BYTES])
 {
@@ -39,7 +26,7 @@ static gcry_mpi_t number(const uint8_t bytes[static P256_BYTES])
 /* Big endian on both sides: bytes compare as the numbers do. Of a secret this tells only its size. */
 bool p256_scalar_is_valid(const uint8_t n[static P256_BYTES])
 {
-	CLEANUP_NUMBER gcry_mpi_t order = constant(ORDER);
+	CLEANUP_NUMBER gcry_mpi_t order = number_of_hex(ORDER);
 	uint8_t limit[P256_BYTES], any = 0;
 
 	if (gcry_mpi_print(GCRYMPI_FMT_USG, limit, P256_BYTES, NULL, order))
@@ -52,8 +39,8 @@ bool p256_scalar_is_valid(const uint8_t n[static P256_BYTES])
 /* y^2 = x^3 - 3x + b, in plain modular arithmetic. The group has no subgroups to beware of. */
 int p256_vet(const uint8_t point[static P256_POINT_BYTES], struct err *e)
 {
-	CLEANUP_NUMBER gcry_mpi_t p = constant(PRIME);
-	CLEANUP_NUMBER gcry_mpi_t right = constant(CURVE_B);
+	CLEANUP_NUMBER gcry_mpi_t p = number_of_hex(PRIME);
+	CLEANUP_NUMBER gcry_mpi_t right = number_of_hex(CURVE_B);
 	CLEANUP_NUMBER gcry_mpi_t x = number(point + 1);
 	CLEANUP_NUMBER gcry_mpi_t y = number(point + 1 + P256_BYTES);
 	CLEANUP_NUMBER gcry_mpi_t term = gcry_mpi_new(0);

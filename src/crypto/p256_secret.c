@@ -9,15 +9,10 @@
 #include <gcrypt.h>
 #include <string.h>
 
+#include "crypto/number.h"
 #include "crypto/p256.h"
 
 #define ORDER_BITS 256
-
-static void release_number(gcry_mpi_t *n)
-{
-	gcry_mpi_release(*n);
-}
-#define CLEANUP_NUMBER CLEANUP(release_number)
 
 struct curve {
 	gcry_ctx_t ctx;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "crypto/key_impl.h"
+#include "crypto/number.h"
 #include "crypto/secmem.h"
 
 struct secret_key {
@@ -44,12 +45,6 @@ static int curve_open(struct curve *c, struct err *e)
 	c->base = gcry_mpi_ec_get_point("g", c->ctx, 1);
 	return c->base ? 0 : err_set(e, ERR_INTERNAL, "libgcrypt has no base point");
 }
-
-static void release_number(gcry_mpi_t *n)
-{
-	gcry_mpi_release(*n);
-}
-#define CLEANUP_NUMBER CLEANUP(release_number)
 
 static void reverse(uint8_t *bytes, size_t len)
 {
