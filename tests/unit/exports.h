@@ -74,4 +74,23 @@ UNUSED static int finish_export(
 	return tiles_writer_finish(w, note.data, note.len, e);
 }
 
+/* ---- a scratch directory with room for one ---- */
+
+UNUSED static char top[96]; /* where an export goes */
+
+UNUSED static int exports_scratch_setup(void **state)
+{
+	if (scratch_setup(state))
+		return -1;
+	exports_setup();
+	snprintf(top, sizeof(top), "%s/export", scratch);
+	return 0;
+}
+
+UNUSED static int exports_scratch_teardown(void **state)
+{
+	exports_teardown();
+	return scratch_teardown(state);
+}
+
 #endif

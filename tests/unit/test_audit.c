@@ -12,8 +12,6 @@
 #include "exports.h"
 #include "ledger/audit.h"
 
-static char top[96];
-
 /* ---- exports: any entries, under a good signature ---- */
 
 static int audit_of_export(
@@ -402,21 +400,6 @@ static void test_manifest_length(void **state)
 	assert_non_null(strstr(e.msg, "were sealed"));
 }
 
-static int setup(void **state)
-{
-	if (scratch_setup(state))
-		return -1;
-	exports_setup();
-	snprintf(top, sizeof(top), "%s/export", scratch);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	exports_teardown();
-	return scratch_teardown(state);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,5 +418,6 @@ int main(void)
 	    cmocka_unit_test(test_manifest_length),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(
+	    tests, exports_scratch_setup, exports_scratch_teardown);
 }

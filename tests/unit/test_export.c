@@ -13,8 +13,6 @@
 #include "ledger/audit.h"
 #include "ledger/export.h"
 
-static char top[96];
-
 static int export_as(const struct trust *t, bool signify, uint64_t *before, struct err *e)
 {
 	CLEANUP_LEDGER struct ledger *l = must_open(LEDGER_READ);
@@ -247,21 +245,6 @@ static void test_signify_follows(void **state)
 	assert_non_null(strstr(second, "\n4\n"));
 }
 
-static int setup(void **state)
-{
-	if (scratch_setup(state))
-		return -1;
-	exports_setup();
-	snprintf(top, sizeof(top), "%s/export", scratch);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	exports_teardown();
-	return scratch_teardown(state);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,5 +258,6 @@ int main(void)
 	    cmocka_unit_test(test_signify_follows),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(
+	    tests, exports_scratch_setup, exports_scratch_teardown);
 }

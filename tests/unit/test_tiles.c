@@ -11,8 +11,6 @@
 
 #define SEVERAL_TILES 600
 
-static char top[96]; /* where an export goes */
-
 /* ---- entries: number n has n % 50 bytes ---- */
 
 static size_t entry_of_number(uint64_t n, char out[static 64])
@@ -586,21 +584,6 @@ static void test_long_entry(void **state)
 	assert_int_equal(add_bytes(w, bytes, ENTRY_MAX_BYTES + 1, &e), ERR_INTERNAL);
 }
 
-static int setup(void **state)
-{
-	if (scratch_setup(state))
-		return -1;
-	exports_setup();
-	snprintf(top, sizeof(top), "%s/export", scratch);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	exports_teardown();
-	return scratch_teardown(state);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -620,5 +603,6 @@ int main(void)
 	    cmocka_unit_test(test_long_entry),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(
+	    tests, exports_scratch_setup, exports_scratch_teardown);
 }
