@@ -23,6 +23,8 @@ const char *entries_subject(const struct entry *en)
 		return en->remeasure.layer;
 	case ENTRY_PURGE:
 		return en->purge.object < PURGED_NAME ? en->purge.id : NULL;
+	case ENTRY_BUILD:
+		return en->build.result[0] ? en->build.result : NULL;
 	case ENTRY_INIT:
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
@@ -55,6 +57,7 @@ static const char *reason_of(const struct entry *en)
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
 		return en->key.reason;
+	case ENTRY_BUILD:
 	case ENTRY_INIT:
 	case ENTRY_ANCHOR:
 	case ENTRY_STATE:
@@ -80,6 +83,8 @@ static const char *text_of(const struct entry *en)
 		return en->anchor.name;
 	case ENTRY_PURGE:
 		return en->purge.object < PURGED_NAME ? NULL : en->purge.id;
+	case ENTRY_BUILD:
+		return en->build.engine;
 	case ENTRY_SEAL_LAYER:
 	case ENTRY_SEAL_IMAGE:
 	case ENTRY_RETIRE:
@@ -144,7 +149,13 @@ void entries_print_full(FILE *to, uint64_t seq, const char *bytes, size_t len)
 
 static bool may_repeat(const char *key)
 {
-	return strcmp(key, "file") == 0 || strcmp(key, "additional") == 0;
+	static const char *const keys[] = {"file", "additional", "base", "argument"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void json_line(

@@ -32,6 +32,7 @@ enum entry_op {
 	ENTRY_RETIRE, /* a sealed layer or image was removed by the engine or by purge */
 	ENTRY_REMEASURE, /* same tree, new statprint */
 	ENTRY_PURGE,	 /* something was taken out of the store, and why */
+	ENTRY_BUILD,	 /* who built what was sealed just before it, and how */
 	/* About the whole ledger: */
 	ENTRY_KEY_ADD,	  /* a key may sign larger ledgers than this entry's number */
 	ENTRY_KEY_RETIRE, /* a key may sign none larger than that with this entry last */
@@ -113,6 +114,22 @@ struct entry_purge {
 	char *reason;
 };
 
+/* A guarded build. Secrets are left out of the arguments by who fills it in. */
+struct entry_build {
+	char *engine;	 /* "podman" */
+	uint64_t status; /* the engine's exit status; 128 and the signal that ended it */
+	uint64_t user;	 /* uid that it ran as */
+	uint64_t began;	 /* seconds since 1970; it ended at the time of the entry */
+	char result[ENTRY_ID_LEN + 1]; /* the image it ended with, "" if it failed */
+	struct digest containerfile;   /* zeros: unknown */
+	uint64_t sealed;	       /* so many entries before this one are its work */
+	char **bases;		       /* images that it began from, by id */
+	size_t n_bases;
+	char **arguments;
+	size_t n_arguments;
+	uint64_t left_out; /* arguments for which there was no room */
+};
+
 struct entry_key {
 	char *vkey;
 	char *reason;
@@ -145,6 +162,7 @@ struct entry {
 		struct entry_retire retire;
 		struct entry_remeasure remeasure;
 		struct entry_purge purge;
+		struct entry_build build;
 		struct entry_key key; /* key-add, key-retire */
 		struct entry_anchor anchor;
 		struct entry_revoke revoke; /* revoke, unrevoke */

@@ -75,6 +75,20 @@ static const struct field purge_fields[] = {
     {0},
 };
 
+static const struct field build_fields[] = {
+    {"engine", KIND_TEXT, AT(build.engine), 0},
+    {"status", KIND_NUMBER, AT(build.status), 0},
+    {"user", KIND_NUMBER, AT(build.user), 0},
+    {"began", KIND_NUMBER, AT(build.began), 0},
+    {"result", KIND_ID_OR_NONE, AT(build.result), 0},
+    {"containerfile", KIND_DIGEST_OR_NONE, AT(build.containerfile), 0},
+    {"sealed", KIND_NUMBER, AT(build.sealed), 0},
+    {"base", KIND_IDS, AT(build.bases), AT(build.n_bases)},
+    {"argument", KIND_TEXTS, AT(build.arguments), AT(build.n_arguments)},
+    {"left-out", KIND_NUMBER, AT(build.left_out), 0},
+    {0},
+};
+
 static const struct field key_fields[] = {
     {"vkey", KIND_TEXT, AT(key.vkey), 0},
     {"reason", KIND_TEXT_OR_NONE, AT(key.reason), 0},
@@ -108,6 +122,7 @@ const struct entry_kind entry_kinds[ENTRY_OP_COUNT] = {
     [ENTRY_RETIRE] = {"retire", retire_fields, true},
     [ENTRY_REMEASURE] = {"remeasure", remeasure_fields, true},
     [ENTRY_PURGE] = {"purge", purge_fields, true},
+    [ENTRY_BUILD] = {"build", build_fields, true},
     [ENTRY_KEY_ADD] = {"key-add", key_fields, false},
     [ENTRY_KEY_RETIRE] = {"key-retire", key_fields, false},
     [ENTRY_ANCHOR] = {"anchor", anchor_fields, false},
@@ -150,6 +165,17 @@ static void release_files(struct entry *en, const struct field *f)
 	free(files);
 }
 
+static void release_texts(struct entry *en, const struct field *f)
+{
+	char *base = (char *)en;
+	char **texts = *(char ***)(void *)(base + f->offset);
+	size_t n = *(size_t *)(void *)(base + f->extra);
+
+	for (size_t i = 0; i < n; i++)
+		free(texts[i]);
+	free(texts);
+}
+
 void entry_release(struct entry *en)
 {
 	for (const struct field *f = entry_kinds[en->op].fields; f->key; f++) {
@@ -157,11 +183,8 @@ void entry_release(struct entry *en)
 			free(*(char **)(void *)((char *)en + f->offset));
 		if (f->kind == KIND_FILES)
 			release_files(en, f);
-	}
-	if (en->op == ENTRY_INIT) {
-		for (size_t i = 0; i < en->init.n_additional; i++)
-			free(en->init.additional[i]);
-		free(en->init.additional);
+		if (f->kind == KIND_TEXTS || f->kind == KIND_IDS)
+			release_texts(en, f);
 	}
 	*en = (struct entry){0};
 }

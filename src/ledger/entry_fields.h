@@ -24,6 +24,7 @@ enum kind {
 	KIND_OBJECT,	     /* bool: "image" or "layer" */
 	KIND_PURGED,	     /* enum purged: its name */
 	KIND_TEXTS, /* char **, count at `extra`: any number of lines, one token each */
+	KIND_IDS,   /* the same, 64 digits each */
 	KIND_FILES, /* struct entry_file *, count at `extra`: any number of "NAME SIZE DIGEST" */
 };
 

@@ -67,6 +67,7 @@ static int put_value(
 	case KIND_PURGED:
 		return buf_adds(out, purged_name(*(const enum purged *)at), e);
 	case KIND_TEXTS:
+	case KIND_IDS:
 	case KIND_FILES:
 		break;
 	}
@@ -99,12 +100,15 @@ static int put_files(
 static int put_texts(
     struct buf *out, const struct entry *en, const struct field *f, struct err *e)
 {
+	const char *base = (const char *)en;
+	char *const *texts = *(char *const *const *)(const void *)(base + f->offset);
+	size_t n = *(const size_t *)(const void *)(base + f->extra);
 	int r = 0;
 
-	for (size_t i = 0; !r && i < en->init.n_additional; i++) {
+	for (size_t i = 0; !r && i < n; i++) {
 		r = buf_addf(out, e, "%s ", f->key);
 		if (!r)
-			r = put_text(out, en->init.additional[i], false, e);
+			r = put_text(out, texts[i], false, e);
 		if (!r)
 			r = buf_adds(out, "\n", e);
 	}
@@ -118,7 +122,7 @@ static int put_field(
 
 	if (f->kind == KIND_FILES)
 		return put_files(out, en, f, e);
-	if (f->kind == KIND_TEXTS)
+	if (f->kind == KIND_TEXTS || f->kind == KIND_IDS)
 		return put_texts(out, en, f, e);
 	r = buf_addf(out, e, "%s ", f->key);
 	if (!r)

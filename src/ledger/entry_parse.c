@@ -152,6 +152,7 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 	case KIND_PURGED:
 		return parse_purged(value, at);
 	case KIND_TEXTS:
+	case KIND_IDS:
 	case KIND_FILES:
 		break;
 	}
@@ -207,7 +208,9 @@ static int parse_files(
 static int parse_texts(
     struct lines *in, struct entry *out, const struct field *f, struct err *e)
 {
-	struct entry_init *init = &out->init;
+	char *base = (char *)out;
+	char ***texts = (char ***)(void *)(base + f->offset);
+	size_t *n = (size_t *)(void *)(base + f->extra);
 
 	while (next_is(in, f->key)) {
 		char *text;
@@ -217,9 +220,11 @@ static int parse_texts(
 		text = parse_token(in->value, strlen(in->value));
 		if (!text)
 			return broken(e, in, "not one token");
-		init->additional = xreallocarray(
-		    init->additional, init->n_additional + 1, sizeof(*init->additional));
-		init->additional[init->n_additional++] = text;
+		*texts = xreallocarray(*texts, *n + 1, sizeof(**texts));
+		(*texts)[(*n)++] = text;
+		if (f->kind == KIND_IDS &&
+		    !(strlen(text) == ENTRY_ID_LEN && hex_is(text, ENTRY_ID_LEN)))
+			return broken(e, in, "not an id of 64 digits");
 	}
 	return 0;
 }
@@ -231,7 +236,7 @@ static int parse_field(
 
 	if (f->kind == KIND_FILES)
 		return parse_files(in, out, f, e);
-	if (f->kind == KIND_TEXTS)
+	if (f->kind == KIND_TEXTS || f->kind == KIND_IDS)
 		return parse_texts(in, out, f, e);
 	r = expect(in, f->key, e);
 	if (r)

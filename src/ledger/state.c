@@ -496,6 +496,8 @@ int state_apply(struct state *s, struct record *r, struct err *e)
 		return apply_remeasure(s, r, e);
 	case ENTRY_PURGE:
 		return 0; /* for who reads the log; what was sealed of it is retired beside it */
+	case ENTRY_BUILD:
+		return 0; /* for who reads the log */
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
 		return apply_key(s, r, e);

@@ -850,6 +850,7 @@ def random_walks(differ):
             "seal-name": lambda: entry("seal-name", store=store, name=rng.choice((b"n", b"m")), image=object_id),
             "retire": lambda: entry("retire", store=store, object=rng.choice((b"layer", b"image")), id=object_id),
             "purge": lambda: entry("purge", store=store),
+            "build": lambda: entry("build", store=store),
             "remeasure": lambda: entry("remeasure", store=store, layer=object_id, tree=rng.choice(trees)),
             "revoke": lambda: entry("revoke", digest=rng.choice(trees)),
             "unrevoke": lambda: entry("unrevoke", digest=rng.choice(trees)),

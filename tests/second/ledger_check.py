@@ -191,6 +191,8 @@ LINES = {
     "retire": "object object, id id, reason text?",
     "remeasure": "layer id, tree digest, statprint print",
     "purge": "object thing, id text, bytes number, quarantine text?, reason text",
+    "build": "engine text, status number, user number, began number, result id?, containerfile digest?, sealed number,"
+             " base id*, argument text*, left-out number",
     "key-add": "vkey text, reason text?",
     "key-retire": "vkey text, reason text?",
     "revoke": "digest digest, reason text",
@@ -419,6 +421,9 @@ class State:
         self.sealed[key] = self.sealed[key][:2] + (n,)
 
     def op_purge(self, entry, store, n):
+        pass
+
+    def op_build(self, entry, store, n):
         pass
 
     def op_key_add(self, entry, store, n):
