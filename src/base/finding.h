@@ -54,6 +54,8 @@
 	X(TREE_HARDLINK, "tree-hardlink", "the hard links of a file were changed")       \
 	X(TREE_UNSTABLE, "tree-unstable", "a tree kept changing while it was measured")  \
 	X(TREE_UNREADABLE, "tree-unreadable", "a tree could not be read completely")     \
+	X(TREE_TOUCHED, "tree-touched",                                                  \
+	    "a sealed layer was written to while a guarded build ran")                   \
 	/* content identity */                                                           \
 	X(DIFF_ID, "diff-id", "the recomputed diff-id is not the recorded one")          \
 	X(LAYER_ID, "layer-id", "the layer id is not the chain id of its diff-ids")      \
@@ -81,6 +83,11 @@
 	    "podman's database leads to another store")                                  \
 	X(MOUNTPOINTS, "mountpoints",                                                    \
 	    "mountpoints.json names a mount that is not the layer's")                    \
+	/* guarded builds */                                                             \
+	X(BUILD_INPUT, "build-input",                                                    \
+	    "a guarded build used an image that is not sealed")                          \
+	X(BUILD_RESULT, "build-result",                                                  \
+	    "what a guarded build leaves is not what it made")                           \
 	/* what an administrator said */                                                 \
 	X(REVOKED, "revoked", "a layer or image that must not be used any more")
 

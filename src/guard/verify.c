@@ -6,6 +6,7 @@
 #include "guard/verify.h"
 
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -65,6 +66,8 @@ struct subject {
 	const struct store_layer *layer;
 	const struct sealed_layer *sealed;
 	bool answered; /* by its statprint */
+	bool has_now;
+	struct statprint now; /* what it looks like now */
 };
 
 struct verification {
@@ -197,21 +200,43 @@ static void consider_layers(struct verification *v)
 		progress_add(&v->g->progress->layers_total, v->n_subjects);
 }
 
-static bool print_answers(
-    struct verification *v, const struct subject *s, struct statprint_job *job)
+/* If there is none, the full measurement will say what is wrong. */
+static void take_print(
+    struct verification *v, struct subject *s, const struct statprint_job *job)
 {
 	struct timespec ctime;
 	struct err why;
 
-	if (job->rc || check_print_add_files(v->g, s->layer, &job->print, &ctime, &why))
-		return false; /* the full measurement will say what is wrong */
-	return memcmp(job->print.bytes, s->sealed->print, sizeof(job->print.bytes)) == 0;
+	s->now = job->print;
+	s->has_now =
+	    !job->rc && !check_print_add_files(v->g, s->layer, &s->now, &ctime, &why);
 }
 
-/* Level stat: every layer that has a statprint, all at once. */
-static void answer_by_statprint(struct verification *v)
+/* Whoever compares two moments wants prints of all trees; else those to compare with a seal will do. */
+static bool wants_print(const struct verification *v, const struct subject *s)
 {
-	const struct xxh_key *key = ledger_statprint_key(v->g->ledger);
+	return v->opt->keep_prints || v->opt->before ||
+	       (v->opt->level == LEVEL_STAT && s->sealed->print &&
+		   ledger_statprint_key(v->g->ledger));
+}
+
+/* Two moments of one process can be compared without the ledger's secret, too. */
+static const struct xxh_key *print_key(const struct verification *v)
+{
+	static struct xxh_key own;
+	static bool made;
+
+	if (ledger_statprint_key(v->g->ledger))
+		return ledger_statprint_key(v->g->ledger);
+	if (!made)
+		made = getrandom(&own, sizeof(own), 0) == sizeof(own);
+	return made ? &own : NULL;
+}
+
+/* All trees at once. */
+static void take_prints(struct verification *v)
+{
+	const struct xxh_key *key = print_key(v);
 	CLEANUP_FREE struct statprint_job *jobs = NULL;
 	CLEANUP_FREE char(*paths)[STORE_TREE_PATH_MAX] = NULL;
 	size_t n = 0;
@@ -223,7 +248,7 @@ static void answer_by_statprint(struct verification *v)
 	for (size_t i = 0; i < v->n_subjects; i++) {
 		const struct store_layer *l = v->subjects[i].layer;
 
-		if (!v->subjects[i].sealed->print)
+		if (!wants_print(v, &v->subjects[i]))
 			continue;
 		store_tree_path(v->g->store, l->id, paths[n]);
 		jobs[n].base_fd = guard_tree_dir(v->g, l);
@@ -234,12 +259,52 @@ static void answer_by_statprint(struct verification *v)
 	for (size_t i = 0, job = 0; i < v->n_subjects; i++) {
 		struct subject *s = &v->subjects[i];
 
-		if (!s->sealed->print)
+		if (!wants_print(v, s))
 			continue;
-		s->answered = print_answers(v, s, &jobs[job]);
+		take_print(v, s, &jobs[job]);
+		s->answered =
+		    v->opt->level == LEVEL_STAT && s->has_now && s->sealed->print &&
+		    memcmp(s->now.bytes, s->sealed->print, sizeof(s->now.bytes)) == 0;
 		v->out->by_statprint += s->answered;
 		v->out->entries += s->answered ? jobs[job].entries : 0;
 		job++;
+	}
+}
+
+/* Records are sorted by id, and so are subjects. */
+static void keep_prints(struct verification *v)
+{
+	struct layer_prints *p = &v->out->prints;
+
+	p->v = xcalloc(v->n_subjects, sizeof(*p->v));
+	for (size_t i = 0; i < v->n_subjects; i++) {
+		const struct subject *s = &v->subjects[i];
+
+		if (!s->has_now)
+			continue;
+		memcpy(p->v[p->n].layer, s->layer->id, sizeof(p->v->layer));
+		p->v[p->n++].print = s->now;
+	}
+}
+
+static int compare_ids(const void *id, const void *print)
+{
+	return strcmp(id, ((const struct layer_print *)print)->layer);
+}
+
+/* Its content may be as sealed again: what it was meanwhile nobody knows. */
+static void compare_prints(struct verification *v)
+{
+	const struct layer_prints *before = v->opt->before;
+
+	for (size_t i = 0; i < v->n_subjects; i++) {
+		const struct subject *s = &v->subjects[i];
+		const struct layer_print *was = bsearch(
+		    s->layer->id, before->v, before->n, sizeof(*before->v), compare_ids);
+
+		if (was && s->has_now && !statprint_equal(&was->print, &s->now))
+			findings_add(&v->out->findings, FINDING_TREE_TOUCHED,
+			    (struct place){.layer = s->layer->id});
 	}
 }
 
@@ -409,6 +474,16 @@ static enum verdict judge(const struct findings *list)
 	return verdict;
 }
 
+static int answer_for_trees(struct verification *v, struct err *e)
+{
+	take_prints(v);
+	if (v->opt->keep_prints)
+		keep_prints(v);
+	if (v->opt->before)
+		compare_prints(v);
+	return measure_the_rest(v, e);
+}
+
 static int run(struct verification *v, struct err *e)
 {
 	int r = survey_take(v->g, &v->survey, &v->out->findings, e);
@@ -421,9 +496,8 @@ static int run(struct verification *v, struct err *e)
 	if (r)
 		return r;
 	consider_layers(v);
-	if (v->opt->level == LEVEL_STAT)
-		answer_by_statprint(v);
-	r = measure_the_rest(v, e);
+	if (!v->opt->without_trees)
+		r = answer_for_trees(v, e);
 	if (!r)
 		r = consider_images(v, e);
 	if (!r)
@@ -453,8 +527,15 @@ int guard_verify(struct guard *g, const struct verify_options *opt, enum verdict
 	return r;
 }
 
+void layer_prints_release(struct layer_prints *p)
+{
+	free(p->v);
+	*p = (struct layer_prints){0};
+}
+
 void verify_result_release(struct verify_result *r)
 {
 	findings_release(&r->findings);
 	free(r->sealed.v);
+	layer_prints_release(&r->prints);
 }

@@ -22,10 +22,28 @@ enum verdict { VERDICT_UNVERIFIABLE, VERDICT_VIOLATED, VERDICT_CLEAN };
 const char *verdict_name(enum verdict v);
 enum exit_status verdict_exit_status(enum verdict v);
 
+/* What the tree of a layer and the files beside it looked like at one moment. */
+struct layer_print {
+	char layer[ENTRY_ID_LEN + 1];
+	struct statprint print;
+};
+
+/* Sorted by layer; owned. Layers of which no print could be taken are not in it. */
+struct layer_prints {
+	struct layer_print *v;
+	size_t n;
+};
+void layer_prints_release(struct layer_prints *p);
+#define CLEANUP_LAYER_PRINTS CLEANUP(layer_prints_release)
+
 struct verify_options {
 	enum verify_level level;
 	bool
 	    cached; /* read through the page cache: faster, blind to writes below the file system */
+	bool without_trees; /* records, structure and images only */
+	/* What an earlier verification kept: a layer that was written to since is a finding. */
+	const struct layer_prints *before;
+	bool keep_prints;
 	const char *const *images; /* limit trees and images to these; none: everything */
 	size_t n_images;
 };
@@ -39,6 +57,7 @@ struct verify_result {
 	uint64_t entries, bytes; /* in the measured trees, and entries under statprints */
 	size_t remeasured;	 /* new statprints recorded for unchanged trees */
 	struct image_ids sealed; /* the sealed images looked at */
+	struct layer_prints prints; /* with keep_prints */
 };
 
 /*
