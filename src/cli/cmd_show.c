@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_show.c: `layerseal show`: every entry about a layer, an image or a name. */
+/* cmd_show.c: `layerseal show`: every entry about a layer, an image, a name or a cache mount. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,11 +10,25 @@
 /* Shorter prefixes would match by accident. */
 #define PREFIX_MIN 3
 
+static bool is_about_path(const struct entry *en, const char *path)
+{
+	const char *its =
+	    en->op == ENTRY_SEAL_TREE	  ? en->seal_tree.path
+	    : en->op == ENTRY_RETIRE_TREE ? en->retire_tree.path
+	    : en->op == ENTRY_PURGE && en->purge.object == PURGED_CACHE_MOUNT
+		? en->purge.id
+		: NULL;
+
+	return its && strcmp(its, path) == 0;
+}
+
 static bool is_about(const struct entry *en, const char *id)
 {
 	const char *subject = entries_subject(en);
 
 	if (en->op == ENTRY_SEAL_NAME && strcmp(en->seal_name.name, id) == 0)
+		return true;
+	if (id[0] == '/' && is_about_path(en, id))
 		return true;
 	if (strncmp(id, "sha256:", 7) == 0)
 		id += 7;
@@ -106,7 +120,7 @@ int cmd_show(struct cli *c, int argc, char **argv, struct err *e)
 		json = true;
 	}
 	if (optind + 1 != argc)
-		return cli_usage_error(e, "show", "show takes one id or name");
+		return cli_usage_error(e, "show", "show takes one id, name or path");
 	r = cli_open_ledger(c, LEDGER_READ, false, &ledger, e);
 	if (r)
 		return r;

@@ -25,6 +25,8 @@ const char *entries_subject(const struct entry *en)
 		return en->purge.object < PURGED_NAME ? en->purge.id : NULL;
 	case ENTRY_BUILD:
 		return en->build.result[0] ? en->build.result : NULL;
+	case ENTRY_SEAL_TREE:
+	case ENTRY_RETIRE_TREE:
 	case ENTRY_INIT:
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
@@ -47,6 +49,10 @@ static const char *reason_of(const struct entry *en)
 		return en->seal_image.reason;
 	case ENTRY_SEAL_NAME:
 		return en->seal_name.reason;
+	case ENTRY_SEAL_TREE:
+		return en->seal_tree.reason;
+	case ENTRY_RETIRE_TREE:
+		return en->retire_tree.reason;
 	case ENTRY_RETIRE:
 		return en->retire.reason;
 	case ENTRY_PURGE:
@@ -76,6 +82,10 @@ static const char *text_of(const struct entry *en)
 		return en->init.graphroot;
 	case ENTRY_SEAL_NAME:
 		return en->seal_name.name;
+	case ENTRY_SEAL_TREE:
+		return en->seal_tree.path;
+	case ENTRY_RETIRE_TREE:
+		return en->retire_tree.path;
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
 		return en->key.vkey;

@@ -56,6 +56,7 @@ static uint64_t bytes_of(const struct plan *p, enum purged object, const char *i
 	case PURGED_FILE:
 		path = xstrdup(id);
 		break;
+	case PURGED_CACHE_MOUNT: /* not below a store */
 	case PURGED_NAME:
 		return 0;
 	}

@@ -244,6 +244,8 @@ static void move_item(struct quarantining *q, struct purge_item *i)
 	case PURGED_FILE:
 		move_path(q, i->place, i->id, i);
 		break;
+	case PURGED_CACHE_MOUNT: /* not in the store */
+		return;
 	case PURGED_NAME:
 		i->fate = PURGE_REMOVED;
 		break;

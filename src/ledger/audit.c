@@ -232,28 +232,35 @@ static int check_leaf(void *ctx, const struct ledger_leaf *leaf, struct err *e)
 
 /* ---- manifests ---- */
 
-static int check_manifest(struct ledger *l, const struct entry_seal_layer *seal,
-    uint64_t *checked, struct err *e)
+static int check_manifest(
+    struct ledger *l, const struct entry *en, uint64_t *checked, struct err *e)
 {
 	struct manifest_reader *reader = NULL;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, sealed;
 	const char *data;
 	size_t len = 1;
-	int r = manifest_reader_new(l, &seal->tree, seal->manifest_bytes, &reader, e);
+	const struct digest *listing = entry_listing(en, &sealed);
+	int r;
+
+	if (!listing)
+		return 0;
+	r = manifest_reader_new(l, listing, sealed, &reader, e);
 
 	while (!r && len) {
 		r = manifest_reader_next(reader, &data, &len, e);
 		bytes += r ? 0 : len;
 	}
 	manifest_reader_free(reader);
-	if (!r && bytes != seal->manifest_bytes)
+	if (!r && bytes != sealed)
 		r = err_set(e, ERR_LEDGER,
-		    "%" PRIu64 " bytes were sealed, it has %" PRIu64,
-		    seal->manifest_bytes, bytes);
+		    "%" PRIu64 " bytes were sealed, it has %" PRIu64, sealed, bytes);
 	if (!r)
 		++*checked;
 	else {
-		err_wrap(e, "ledger: the manifest of layer %s", seal->layer);
+		err_wrap(e, "ledger: the manifest of %s %s",
+		    en->op == ENTRY_SEAL_LAYER ? "layer" : "cache mount",
+		    en->op == ENTRY_SEAL_LAYER ? en->seal_layer.layer
+					       : en->seal_tree.path);
 		if (e->code == ERR_NOT_FOUND)
 			e->code = ERR_LEDGER;
 	}
@@ -266,11 +273,8 @@ static int check_manifests(const struct audit *a, struct ledger *l, struct err *
 	size_t n = state_live(a->state, &live);
 	int r = 0;
 
-	for (size_t i = 0; !r && i < n; i++) {
-		if (live[i]->entry->op == ENTRY_SEAL_LAYER)
-			r = check_manifest(
-			    l, &live[i]->entry->seal_layer, &a->report->manifests, e);
-	}
+	for (size_t i = 0; !r && i < n; i++)
+		r = check_manifest(l, live[i]->entry, &a->report->manifests, e);
 	return r;
 }
 

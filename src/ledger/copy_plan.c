@@ -63,9 +63,11 @@ static void keep_start(struct copy *c)
 
 static void want(struct copy *c, const struct entry *en)
 {
-	if (en->op == ENTRY_SEAL_LAYER)
-		listings_add(
-		    &c->wanted, &en->seal_layer.tree, en->seal_layer.manifest_bytes);
+	uint64_t bytes;
+	const struct digest *listing = entry_listing(en, &bytes);
+
+	if (listing)
+		listings_add(&c->wanted, listing, bytes);
 }
 
 static void want_what_counts(struct copy *c)

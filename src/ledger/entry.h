@@ -29,10 +29,12 @@ enum entry_op {
 	ENTRY_SEAL_LAYER,
 	ENTRY_SEAL_IMAGE,
 	ENTRY_SEAL_NAME, /* a name leads to an image */
+	ENTRY_SEAL_TREE, /* a directory outside the store that its builds use */
 	ENTRY_RETIRE, /* a sealed layer or image was removed by the engine or by purge */
-	ENTRY_REMEASURE, /* same tree, new statprint */
-	ENTRY_PURGE,	 /* something was taken out of the store, and why */
-	ENTRY_BUILD,	 /* who built what was sealed just before it, and how */
+	ENTRY_RETIRE_TREE, /* a sealed directory is gone, or not to be looked at any more */
+	ENTRY_REMEASURE,   /* same tree, new statprint */
+	ENTRY_PURGE,	   /* something was taken out of the store, and why */
+	ENTRY_BUILD,	   /* who built what was sealed just before it, and how */
 	/* About the whole ledger: */
 	ENTRY_KEY_ADD,	  /* a key may sign larger ledgers than this entry's number */
 	ENTRY_KEY_RETIRE, /* a key may sign none larger than that with this entry last */
@@ -90,6 +92,26 @@ struct entry_seal_name {
 	char *reason;
 };
 
+/* What a directory outside the store is. */
+enum tree_kind { TREE_CACHE_MOUNT /* of RUN --mount=type=cache */ };
+const char *tree_kind_name(enum tree_kind k); /* "cache-mount" */
+
+struct entry_seal_tree {
+	enum tree_kind kind;
+	char *path;	    /* absolute */
+	struct digest tree; /* of the manifest */
+	uint64_t manifest_bytes, entries, bytes;
+	bool has_print;
+	uint8_t print[16];
+	char *reason;
+};
+
+struct entry_retire_tree {
+	enum tree_kind kind;
+	char *path;
+	char *reason;
+};
+
 struct entry_retire {
 	bool is_image;
 	char id[ENTRY_ID_LEN + 1];
@@ -103,12 +125,20 @@ struct entry_remeasure {
 };
 
 /* What a purge takes out. */
-enum purged { PURGED_LAYER, PURGED_IMAGE, PURGED_CONTAINER, PURGED_NAME, PURGED_FILE };
+enum purged {
+	PURGED_LAYER,
+	PURGED_IMAGE,
+	PURGED_CONTAINER,
+	PURGED_NAME,
+	PURGED_FILE,
+	PURGED_CACHE_MOUNT
+};
 const char *purged_name(enum purged p); /* "layer" */
 
 struct entry_purge {
 	enum purged object;
-	char *id; /* of a layer, image, container; a name; a path in the store */
+	char *
+	    id; /* of a layer, image, container; a name; a path in the store, or an absolute one */
 	uint64_t bytes;
 	char *quarantine; /* the directory that has it now; NULL: removed */
 	char *reason;
@@ -159,7 +189,9 @@ struct entry {
 		struct entry_seal_layer seal_layer;
 		struct entry_seal_image seal_image;
 		struct entry_seal_name seal_name;
+		struct entry_seal_tree seal_tree;
 		struct entry_retire retire;
+		struct entry_retire_tree retire_tree;
 		struct entry_remeasure remeasure;
 		struct entry_purge purge;
 		struct entry_build build;
@@ -171,6 +203,8 @@ struct entry {
 };
 
 const char *entry_op_name(enum entry_op op); /* "seal-layer" */
+/* The manifest that an entry names, and its length; NULL: it names none. */
+const struct digest *entry_listing(const struct entry *en, uint64_t *bytes);
 /* False for what is about the whole ledger. */
 bool entry_op_of_store(enum entry_op op);
 

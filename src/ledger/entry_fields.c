@@ -52,6 +52,25 @@ static const struct field seal_name_fields[] = {
     {0},
 };
 
+static const struct field seal_tree_fields[] = {
+    {"kind", KIND_TREE, AT(seal_tree.kind), 0},
+    {"path", KIND_PATH, AT(seal_tree.path), 0},
+    {"tree", KIND_DIGEST, AT(seal_tree.tree), 0},
+    {"manifest-bytes", KIND_NUMBER, AT(seal_tree.manifest_bytes), 0},
+    {"entries", KIND_NUMBER, AT(seal_tree.entries), 0},
+    {"bytes", KIND_NUMBER, AT(seal_tree.bytes), 0},
+    {"statprint", KIND_PRINT_OR_NONE, AT(seal_tree.print), AT(seal_tree.has_print)},
+    {"reason", KIND_TEXT_OR_NONE, AT(seal_tree.reason), 0},
+    {0},
+};
+
+static const struct field retire_tree_fields[] = {
+    {"kind", KIND_TREE, AT(retire_tree.kind), 0},
+    {"path", KIND_PATH, AT(retire_tree.path), 0},
+    {"reason", KIND_TEXT_OR_NONE, AT(retire_tree.reason), 0},
+    {0},
+};
+
 static const struct field retire_fields[] = {
     {"object", KIND_OBJECT, AT(retire.is_image), 0},
     {"id", KIND_ID, AT(retire.id), 0},
@@ -119,6 +138,8 @@ const struct entry_kind entry_kinds[ENTRY_OP_COUNT] = {
     [ENTRY_SEAL_LAYER] = {"seal-layer", seal_layer_fields, true},
     [ENTRY_SEAL_IMAGE] = {"seal-image", seal_image_fields, true},
     [ENTRY_SEAL_NAME] = {"seal-name", seal_name_fields, true},
+    [ENTRY_SEAL_TREE] = {"seal-tree", seal_tree_fields, true},
+    [ENTRY_RETIRE_TREE] = {"retire-tree", retire_tree_fields, true},
     [ENTRY_RETIRE] = {"retire", retire_fields, true},
     [ENTRY_REMEASURE] = {"remeasure", remeasure_fields, true},
     [ENTRY_PURGE] = {"purge", purge_fields, true},
@@ -139,9 +160,17 @@ const char *purged_name(enum purged p)
 	    [PURGED_CONTAINER] = "container",
 	    [PURGED_NAME] = "name",
 	    [PURGED_FILE] = "file",
+	    [PURGED_CACHE_MOUNT] = "cache-mount",
 	};
 
 	return names[p];
+}
+
+const char *tree_kind_name(enum tree_kind k)
+{
+	static const char *const names[] = {[TREE_CACHE_MOUNT] = "cache-mount"};
+
+	return names[k];
 }
 
 const char *entry_op_name(enum entry_op op)
@@ -152,6 +181,20 @@ const char *entry_op_name(enum entry_op op)
 bool entry_op_of_store(enum entry_op op)
 {
 	return entry_kinds[op].of_store;
+}
+
+const struct digest *entry_listing(const struct entry *en, uint64_t *bytes)
+{
+	switch (en->op) {
+	case ENTRY_SEAL_LAYER:
+		*bytes = en->seal_layer.manifest_bytes;
+		return &en->seal_layer.tree;
+	case ENTRY_SEAL_TREE:
+		*bytes = en->seal_tree.manifest_bytes;
+		return &en->seal_tree.tree;
+	default:
+		return NULL;
+	}
 }
 
 static void release_files(struct entry *en, const struct field *f)
@@ -179,7 +222,8 @@ static void release_texts(struct entry *en, const struct field *f)
 void entry_release(struct entry *en)
 {
 	for (const struct field *f = entry_kinds[en->op].fields; f->key; f++) {
-		if (f->kind == KIND_TEXT || f->kind == KIND_TEXT_OR_NONE)
+		if (f->kind == KIND_TEXT || f->kind == KIND_TEXT_OR_NONE ||
+		    f->kind == KIND_PATH)
 			free(*(char **)(void *)((char *)en + f->offset));
 		if (f->kind == KIND_FILES)
 			release_files(en, f);

@@ -19,10 +19,12 @@ enum kind {
 	KIND_NUMBER,	     /* uint64_t: decimal */
 	KIND_TEXT,	     /* char *: a token, not empty */
 	KIND_TEXT_OR_NONE,   /* char *: a token, or "-" for NULL */
+	KIND_PATH,	     /* char *: a token that begins with a slash */
 	KIND_PRINT,	     /* uint8_t[16]: 32 digits */
 	KIND_PRINT_OR_NONE,  /* the same, "-" if the bool at `extra` is false */
 	KIND_OBJECT,	     /* bool: "image" or "layer" */
 	KIND_PURGED,	     /* enum purged: its name */
+	KIND_TREE,	     /* enum tree_kind: its name */
 	KIND_TEXTS, /* char **, count at `extra`: any number of lines, one token each */
 	KIND_IDS,   /* the same, 64 digits each */
 	KIND_FILES, /* struct entry_file *, count at `extra`: any number of "NAME SIZE DIGEST" */

@@ -54,6 +54,7 @@ static int put_value(
 					  : put_digest(out, at, e);
 	case KIND_NUMBER:
 		return buf_addf(out, e, "%" PRIu64, *(const uint64_t *)at);
+	case KIND_PATH:
 	case KIND_TEXT:
 	case KIND_TEXT_OR_NONE:
 		return put_text(out, *(char *const *)at, f->kind == KIND_TEXT_OR_NONE, e);
@@ -66,6 +67,8 @@ static int put_value(
 		return buf_adds(out, *(const bool *)at ? "image" : "layer", e);
 	case KIND_PURGED:
 		return buf_adds(out, purged_name(*(const enum purged *)at), e);
+	case KIND_TREE:
+		return buf_adds(out, tree_kind_name(*(const enum tree_kind *)at), e);
 	case KIND_TEXTS:
 	case KIND_IDS:
 	case KIND_FILES:

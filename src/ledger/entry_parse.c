@@ -106,12 +106,18 @@ static bool parse_object(const char *value, bool *is_image)
 
 static bool parse_purged(const char *value, enum purged *out)
 {
-	for (enum purged p = PURGED_LAYER; p <= PURGED_FILE; p++) {
+	for (enum purged p = PURGED_LAYER; p <= PURGED_CACHE_MOUNT; p++) {
 		*out = p;
 		if (strcmp(value, purged_name(p)) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool parse_tree_kind(const char *value, enum tree_kind *out)
+{
+	*out = TREE_CACHE_MOUNT;
+	return strcmp(value, tree_kind_name(*out)) == 0;
 }
 
 static bool parse_print(const char *value, bool *has, uint8_t *out)
@@ -143,6 +149,8 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 	case KIND_TEXT:
 	case KIND_TEXT_OR_NONE:
 		return parse_text(value, f->kind == KIND_TEXT_OR_NONE, at);
+	case KIND_PATH:
+		return value[0] == '/' && parse_text(value, false, at);
 	case KIND_PRINT:
 		return parse_print(value, NULL, at);
 	case KIND_PRINT_OR_NONE:
@@ -151,6 +159,8 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 		return parse_object(value, at);
 	case KIND_PURGED:
 		return parse_purged(value, at);
+	case KIND_TREE:
+		return parse_tree_kind(value, at);
 	case KIND_TEXTS:
 	case KIND_IDS:
 	case KIND_FILES:

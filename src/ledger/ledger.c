@@ -512,6 +512,12 @@ const struct sealed_image *ledger_image(
 	return state_image(l->state, s, id);
 }
 
+const struct sealed_tree *ledger_tree(
+    const struct ledger *l, const struct store_id *s, const char *path)
+{
+	return state_tree(l->state, s, path);
+}
+
 const char *ledger_name(
     const struct ledger *l, const struct store_id *s, const char *name)
 {
@@ -528,4 +534,10 @@ int ledger_each_image(const struct ledger *l, const struct store_id *s,
     ledger_image_fn *fn, void *ctx, struct err *e)
 {
 	return state_each_image(l->state, s, fn, ctx, e);
+}
+
+int ledger_each_tree(const struct ledger *l, const struct store_id *s, ledger_tree_fn *fn,
+    void *ctx, struct err *e)
+{
+	return state_each_tree(l->state, s, fn, ctx, e);
 }

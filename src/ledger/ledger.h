@@ -161,23 +161,35 @@ struct sealed_image {
 	int64_t time;
 	bool retired;
 };
+struct sealed_tree {
+	const struct entry_seal_tree *seal;
+	uint64_t seq;
+	int64_t time;
+	bool retired;
+};
 const struct sealed_layer *ledger_layer(
     const struct ledger *l, const struct store_id *s, const char *id);
 const struct sealed_image *ledger_image(
     const struct ledger *l, const struct store_id *s, const char *id);
+/* A directory outside the store, by its absolute path. */
+const struct sealed_tree *ledger_tree(
+    const struct ledger *l, const struct store_id *s, const char *path);
 /* The image a name was last sealed to; "" if the name is not bound, or its image was retired since. */
 const char *ledger_name(
     const struct ledger *l, const struct store_id *s, const char *name);
 /*
- * Visits what is sealed in a store in order of id, with the objects that were retired since the newest
+ * Visits what is sealed in a store in order of id or path, with the objects that were retired since the newest
  * `state` entry.
  */
 typedef int ledger_layer_fn(void *ctx, const struct sealed_layer *layer, struct err *e);
 typedef int ledger_image_fn(void *ctx, const struct sealed_image *image, struct err *e);
+typedef int ledger_tree_fn(void *ctx, const struct sealed_tree *tree, struct err *e);
 MUSTUSE int ledger_each_layer(const struct ledger *l, const struct store_id *s,
     ledger_layer_fn *fn, void *ctx, struct err *e);
 MUSTUSE int ledger_each_image(const struct ledger *l, const struct store_id *s,
     ledger_image_fn *fn, void *ctx, struct err *e);
+MUSTUSE int ledger_each_tree(const struct ledger *l, const struct store_id *s,
+    ledger_tree_fn *fn, void *ctx, struct err *e);
 
 /*
  * Appends a batch under one new checkpoint, all or nothing, durable on return. Nothing is written

@@ -6,26 +6,9 @@
 
 #include "ledger/state_impl.h"
 
-/* Room for one more pointer: the arrays double. */
-#define GROW(array, n)                                                                   \
-	do {                                                                             \
-		if (((n) & ((n)-1)) == 0)                                                \
-			(array) =                                                        \
-			    xreallocarray((array), (n) ? 2 * (n) : 1, sizeof(*(array))); \
-	} while (0)
-
 struct state *state_new(void)
 {
 	return xcalloc(1, sizeof(struct state));
-}
-
-/* Puts a record in place of another one. */
-static void replace(struct record **place, struct record *r)
-{
-	if (r)
-		record_use(r);
-	record_drop(*place);
-	*place = r;
 }
 
 struct state *state_new_over(const struct state *base)
@@ -40,8 +23,8 @@ struct state *state_new_over(const struct state *base)
 	for (size_t i = 0; i < base->n_keys; i++) {
 		GROW(s->keys, s->n_keys);
 		s->keys[s->n_keys] = (struct key){.key = base->keys[i].key};
-		replace(&s->keys[s->n_keys].add, base->keys[i].add);
-		replace(&s->keys[s->n_keys++].retire, base->keys[i].retire);
+		state_replace(&s->keys[s->n_keys].add, base->keys[i].add);
+		state_replace(&s->keys[s->n_keys++].retire, base->keys[i].retire);
 	}
 	for (size_t i = 0; i < base->n_anchors; i++) {
 		GROW(s->anchors, s->n_anchors);
@@ -104,6 +87,7 @@ void state_free(struct state *s)
 	table_release(&s->layer_by_id);
 	table_release(&s->image_by_id);
 	table_release(&s->name_by_text);
+	state_trees_release(s);
 	free(s);
 }
 
@@ -111,11 +95,6 @@ void state_free_p(struct state **s)
 {
 	state_free(*s);
 	*s = NULL;
-}
-
-static int refused(struct err *e, const char *what, const char *rule)
-{
-	return err_set(e, ERR_REFUSED, "%s: %s", what, rule);
 }
 
 static int apply_init(struct state *s, struct record *r, struct err *e)
@@ -126,7 +105,8 @@ static int apply_init(struct state *s, struct record *r, struct err *e)
 
 	if (state_find_store(s, en->init.graphroot, &other) &&
 	    !state_same_store(&other, &en->store))
-		return refused(e, en->init.graphroot, "another store is entered there");
+		return state_refused(
+		    e, en->init.graphroot, "another store is entered there");
 	while (
 	    i < s->n_stores && !state_same_store(&s->stores[i]->entry->store, &en->store))
 		i++;
@@ -134,7 +114,7 @@ static int apply_init(struct state *s, struct record *r, struct err *e)
 		GROW(s->stores, s->n_stores);
 		s->stores[s->n_stores++] = NULL;
 	}
-	replace(&s->stores[i], r);
+	state_replace(&s->stores[i], r);
 	return 0;
 }
 
@@ -144,8 +124,8 @@ static void set_layer(struct layer *l, struct record *seal, struct record *remea
 {
 	const struct entry *en = seal->entry;
 
-	replace(&l->seal, seal);
-	replace(&l->remeasure, remeasure);
+	state_replace(&l->seal, seal);
+	state_replace(&l->remeasure, remeasure);
 	l->public = (struct sealed_layer){
 	    .seal = &en->seal_layer,
 	    .seq = seal->seq,
@@ -160,7 +140,7 @@ static void set_image(struct image *i, struct record *seal)
 {
 	const struct entry *en = seal->entry;
 
-	replace(&i->seal, seal);
+	state_replace(&i->seal, seal);
 	i->public = (struct sealed_image){
 	    .seal = &en->seal_image, .seq = seal->seq, .time = en->time};
 }
@@ -292,14 +272,15 @@ static int apply_seal_name(struct state *s, struct record *r, struct err *e)
 
 	if (!live_image(s, &en->store, seal->image)) {
 		record_drop(before);
-		return refused(e, seal->name, "a name of an image that is not sealed");
+		return state_refused(
+		    e, seal->name, "a name of an image that is not sealed");
 	}
 	if (!n) {
 		n = xcalloc(1, sizeof(*n));
 		GROW(s->names, s->n_names);
 		s->names[s->n_names++] = n;
 	}
-	replace(&n->seal, r);
+	state_replace(&n->seal, r);
 	index_name(s, n);
 	record_drop(before);
 	return 0;
@@ -313,7 +294,7 @@ static int apply_retire(struct state *s, struct record *r, struct err *e)
 	struct image *i = en->retire.is_image ? live_image(s, &en->store, id) : NULL;
 
 	if (!l && !i)
-		return refused(e, id, "retired, but it is not sealed");
+		return state_refused(e, id, "retired, but it is not sealed");
 	if (l)
 		l->public.retired = true;
 	if (i) {
@@ -329,10 +310,10 @@ static int apply_remeasure(struct state *s, struct record *r, struct err *e)
 	struct layer *l = live_layer(s, &en->store, en->remeasure.layer);
 
 	if (!l)
-		return refused(
+		return state_refused(
 		    e, en->remeasure.layer, "remeasured, but it is not sealed");
 	if (!digest_equal(&l->public.seal->tree, &en->remeasure.tree))
-		return refused(
+		return state_refused(
 		    e, en->remeasure.layer, "remeasured with another tree than sealed");
 	set_layer(l, l->seal, r);
 	return 0;
@@ -347,19 +328,19 @@ static int apply_key(struct state *s, struct record *r, struct err *e)
 	struct key *k;
 
 	if (public_key_parse(en->key.vkey, &key, e))
-		return refused(e, entry_op_name(en->op), "its vkey is none");
+		return state_refused(e, entry_op_name(en->op), "its vkey is none");
 	k = state_find_key(s, &key);
 	if (en->op == ENTRY_KEY_ADD && k)
-		return refused(
+		return state_refused(
 		    e, en->key.vkey, "added, but it was added or retired before");
 	if (en->op == ENTRY_KEY_RETIRE && k && k->retire)
-		return refused(e, en->key.vkey, "retired twice");
+		return state_refused(e, en->key.vkey, "retired twice");
 	if (!k) {
 		GROW(s->keys, s->n_keys);
 		k = &s->keys[s->n_keys++];
 		*k = (struct key){.key = key};
 	}
-	replace(en->op == ENTRY_KEY_ADD ? &k->add : &k->retire, r);
+	state_replace(en->op == ENTRY_KEY_ADD ? &k->add : &k->retire, r);
 	return 0;
 }
 
@@ -375,9 +356,9 @@ static int apply_anchor(struct state *s, struct record *r, struct err *e)
 		GROW(s->anchors, s->n_anchors);
 		s->anchors[s->n_anchors++] = NULL;
 	} else if (s->anchors[i]->entry->anchor.counter >= anchor->counter) {
-		return refused(e, anchor->name, "a counter that does not grow");
+		return state_refused(e, anchor->name, "a counter that does not grow");
 	}
-	replace(&s->anchors[i], r);
+	state_replace(&s->anchors[i], r);
 	return 0;
 }
 
@@ -392,14 +373,14 @@ static int apply_revoke(struct state *s, struct record *r, struct err *e)
 		i++;
 	if (r->entry->op == ENTRY_REVOKE) {
 		if (i < s->n_revoked)
-			return refused(e, text, "revoked twice");
+			return state_refused(e, text, "revoked twice");
 		s->revoked =
 		    xreallocarray(s->revoked, s->n_revoked + 1, sizeof(*s->revoked));
 		s->revoked[s->n_revoked++] = record_use(r);
 		return 0;
 	}
 	if (i == s->n_revoked)
-		return refused(e, text, "unrevoked, but it is not revoked");
+		return state_refused(e, text, "unrevoked, but it is not revoked");
 	record_drop(s->revoked[i]);
 	s->revoked[i] = s->revoked[--s->n_revoked];
 	return 0;
@@ -441,25 +422,15 @@ static void forget_objects(struct state *s)
 	s->n_images = images;
 }
 
-/* After this the arrays have the room of what they hold now: GROW() goes by powers of two. */
-static void *fit(void *array, size_t n, size_t size)
-{
-	size_t room = 1;
-
-	while (room < n)
-		room *= 2;
-	return xreallocarray(array, room, size);
-}
-
 static void forget_retired(struct state *s)
 {
 	if (s->base)
 		return;
 	forget_names(s);
 	forget_objects(s);
-	s->names = fit(s->names, s->n_names, sizeof(*s->names));
-	s->layers = fit(s->layers, s->n_layers, sizeof(*s->layers));
-	s->images = fit(s->images, s->n_images, sizeof(*s->images));
+	s->names = state_fit(s->names, s->n_names, sizeof(*s->names));
+	s->layers = state_fit(s->layers, s->n_layers, sizeof(*s->layers));
+	s->images = state_fit(s->images, s->n_images, sizeof(*s->images));
 	table_release(&s->layer_by_id);
 	table_release(&s->image_by_id);
 	table_release(&s->name_by_text);
@@ -469,6 +440,7 @@ static void forget_retired(struct state *s)
 		index_image(s, s->images[i]);
 	for (size_t i = 0; i < s->n_names; i++)
 		index_name(s, s->names[i]);
+	state_trees_forget(s);
 }
 
 int state_apply(struct state *s, struct record *r, struct err *e)
@@ -477,7 +449,7 @@ int state_apply(struct state *s, struct record *r, struct err *e)
 
 	if (en->op != ENTRY_INIT && entry_op_of_store(en->op) &&
 	    !state_store(s, &en->store))
-		return refused(
+		return state_refused(
 		    e, entry_op_name(en->op), "its store was not entered before");
 	switch (en->op) {
 	case ENTRY_INIT:
@@ -490,6 +462,11 @@ int state_apply(struct state *s, struct record *r, struct err *e)
 		return 0;
 	case ENTRY_SEAL_NAME:
 		return apply_seal_name(s, r, e);
+	case ENTRY_SEAL_TREE:
+		state_apply_seal_tree(s, r);
+		return 0;
+	case ENTRY_RETIRE_TREE:
+		return state_apply_retire_tree(s, r, e);
 	case ENTRY_RETIRE:
 		return apply_retire(s, r, e);
 	case ENTRY_REMEASURE:

@@ -44,12 +44,16 @@ const struct sealed_layer *state_layer(
     const struct state *s, const struct store_id *store, const char *id);
 const struct sealed_image *state_image(
     const struct state *s, const struct store_id *store, const char *id);
+const struct sealed_tree *state_tree(
+    const struct state *s, const struct store_id *store, const char *path);
 const char *state_name(
     const struct state *s, const struct store_id *store, const char *name);
 MUSTUSE int state_each_layer(const struct state *s, const struct store_id *store,
     ledger_layer_fn *fn, void *ctx, struct err *e);
 MUSTUSE int state_each_image(const struct state *s, const struct store_id *store,
     ledger_image_fn *fn, void *ctx, struct err *e);
+MUSTUSE int state_each_tree(const struct state *s, const struct store_id *store,
+    ledger_tree_fn *fn, void *ctx, struct err *e);
 
 /* False if a store was entered with another statprint secret than the one with this SHA-256. */
 bool state_statprint_key_is(const struct state *s, const struct digest *sha256);

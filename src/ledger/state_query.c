@@ -54,13 +54,17 @@ static size_t live_objects(const struct state *s, struct record **out)
 		if (state_name_counts(s, s->names[i]))
 			out[n++] = s->names[i]->seal;
 	}
+	for (size_t i = 0; i < s->n_trees; i++) {
+		if (!s->trees[i]->public.retired)
+			out[n++] = s->trees[i]->seal;
+	}
 	return n;
 }
 
 size_t state_live(const struct state *s, struct record ***out)
 {
 	size_t most = s->n_stores + 2 * s->n_layers + s->n_images + s->n_names +
-		      2 * s->n_keys + s->n_anchors + s->n_revoked;
+		      s->n_trees + 2 * s->n_keys + s->n_anchors + s->n_revoked;
 	struct record **live = xcalloc(most + 1, sizeof(*live));
 	size_t n = live_objects(s, live);
 

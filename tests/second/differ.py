@@ -148,19 +148,22 @@ VALUES = {  # kind: good ones, bad ones
     "id": ([b"09af" * 16], HEX_BAD + [b"a" * 32]),
     "print": ([b"09af" * 8], HEX_BAD + [b"a" * 64]),
     "object": ([], [b"", b"name", b"Layer", b"layers", b"store"]),
-    "thing": ([b"layer", b"image", b"container", b"name"], [b"", b"-", b"store", b"files", b"File"]),
+    "path": ([b"/", b"/-", b"/a/b", b"/\\x20", b"/..//"],
+             [b"", b"-", b"a", b"\\x2f", b"\\x2fa", b"\\x20/a", b"/a b", b"/\\x41", b"/\\x00"]),
+    "tree": ([], [b"", b"-", b"cache", b"Cache-mount", b"cache-mounts", b"layer"]),
+    "thing": ([b"layer", b"image", b"container", b"name", b"cache-mount"], [b"", b"-", b"store", b"files", b"File"]),
     "file": ([b"a 0 " + TREE, b"\\x20 18446744073709551615 " + TREE],
              [b"", b"a", b"a 0", b"a 0 ", b"a  0 " + TREE, b"- 0 " + TREE, b" 0 " + TREE, b"a 01 " + TREE, b"a 0 " + TREE + b" ",
               b"a 0 " + TREE + b" b", b"a - " + TREE, b"a 0 " + TREE.upper(), b"a 0 -", b"a b 0 " + TREE, b"-"]),
 }
 # Lines whose value has to fit the entries before: any other good spelling is refused for that.
-BOUND = {("unrevoke", "digest"), ("retire", "id"), ("retire", "object"), ("seal-name", "image"), ("remeasure", "layer"), ("remeasure", "tree"),
+BOUND = {("unrevoke", "digest"), ("retire-tree", "path"), ("retire", "id"), ("retire", "object"), ("seal-name", "image"), ("remeasure", "layer"), ("remeasure", "tree"),
          ("key-add", "vkey"), ("key-retire", "vkey"), ("state", "snapshot"), ("state", "snapshot-bytes"), ("state", "objects")}
 
 
 def before(op):
     """What an entry of that op may follow."""
-    return PREFIX + [entry("revoke")] * (op == "unrevoke")
+    return PREFIX + [entry("revoke")] * (op == "unrevoke") + [entry("seal-tree")] * (op == "retire-tree")
 
 
 def good_pairs(op):
@@ -257,6 +260,7 @@ def order(differ):
     """Every rule between entries, kept and broken."""
     one, layer, image, name, _ = PREFIX
     two = entry("init", store=OTHER, graphroot=b"/two")
+    tree, tree_gone = entry("seal-tree"), entry("retire-tree")
     gone, image_gone = entry("retire", id=LAYER), entry("retire", object=b"image", id=IMAGE)
     measured = entry("remeasure", layer=LAYER, tree=TREE)
     add, drop = entry("key-add", vkey=NEXT.vkey), entry("key-retire", vkey=NEXT.vkey)
@@ -326,6 +330,14 @@ def order(differ):
         ("purge in a store that is not there", [one, entry("purge", store=OTHER)], False),
         ("purge does not retire", [one, layer, entry("purge", object=b"layer", id=LAYER), measured, gone], True),
         ("purge, then state", [one, entry("purge"), state_entry([one, entry("purge")])], True),
+        ("tree", [one, tree, tree, tree_gone, tree, tree_gone], True),
+        ("tree in a store that is not there", [one, entry("seal-tree", store=OTHER)], False),
+        ("tree retired that is not sealed", [one, tree_gone], False),
+        ("tree retired twice", [one, tree, tree_gone, tree_gone], False),
+        ("tree retired of another path", [one, tree, entry("retire-tree", path=b"/some")], False),
+        ("tree retired in another store", [one, two, tree, entry("retire-tree", store=OTHER)], False),
+        ("tree of one of two stores retired", [one, two, tree, entry("seal-tree", store=OTHER), tree_gone,
+                                               entry("retire-tree", store=OTHER)], True),
         ("key added", [one, add], True),
         ("key added twice", [one, add, add], False),
         ("key retired", [one, add, drop], True),
@@ -399,6 +411,7 @@ def states(differ):
         "remeasured twice": [one, layer, entry("remeasure"), entry("remeasure")],
         "retired": [one, layer, entry("retire", id=LAYER), image, name, entry("retire", object=b"image", id=IMAGE)],
         "retired and sealed": [one, image, name, entry("retire", object=b"image", id=IMAGE), image],
+        "trees": [one, entry("seal-tree"), entry("seal-tree", path=b"/b"), entry("seal-tree", statprint=b"-"), entry("retire-tree", path=b"/b")],
         "name moved": [one, image, entry("seal-image", image=b"0" * 64), name, entry("seal-name", name=b"n", image=b"0" * 64)],
         "name moved, old image retired": [one, image, entry("seal-image", image=b"0" * 64), name,
                                           entry("seal-name", name=b"n", image=b"0" * 64),
@@ -850,6 +863,8 @@ def random_walks(differ):
             "seal-name": lambda: entry("seal-name", store=store, name=rng.choice((b"n", b"m")), image=object_id),
             "retire": lambda: entry("retire", store=store, object=rng.choice((b"layer", b"image")), id=object_id),
             "purge": lambda: entry("purge", store=store),
+            "seal-tree": lambda: entry("seal-tree", store=store, path=rng.choice((b"/a", b"/b"))),
+            "retire-tree": lambda: entry("retire-tree", store=store, path=rng.choice((b"/a", b"/b"))),
             "build": lambda: entry("build", store=store),
             "remeasure": lambda: entry("remeasure", store=store, layer=object_id, tree=rng.choice(trees)),
             "revoke": lambda: entry("revoke", digest=rng.choice(trees)),

@@ -18,6 +18,8 @@ SAMPLES = {
     "print": b"d" * 32,
     "object": b"layer",
     "thing": b"file",
+    "path": b"/some\\x20path",
+    "tree": b"cache-mount",
     "file": b"manifest 7 " + TREE,
 }
 

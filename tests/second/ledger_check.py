@@ -157,6 +157,11 @@ def digest(value, what):
     return value
 
 
+def path(value, what):
+    need(value[:1] == b"/", what, "is not absolute")
+    return text(value, what)
+
+
 def one_of(value, what, *words):
     need(value in words, what, "is none of", words)
     return value
@@ -175,7 +180,9 @@ KINDS = {
     "id": lambda value, what: hexadecimal(value, what, 64),
     "print": lambda value, what: hexadecimal(value, what, 32),
     "object": lambda value, what: one_of(value, what, b"layer", b"image"),
-    "thing": lambda value, what: one_of(value, what, b"layer", b"image", b"container", b"name", b"file"),
+    "thing": lambda value, what: one_of(value, what, b"layer", b"image", b"container", b"name", b"file", b"cache-mount"),
+    "path": path,
+    "tree": lambda value, what: one_of(value, what, b"cache-mount"),
     "file": file_line,
 }
 
@@ -188,6 +195,9 @@ LINES = {
                   " statprint print?, reason text?",
     "seal-image": "image id, layer id?, record digest, file file*, reason text?",
     "seal-name": "name text, image id, reason text?",
+    "seal-tree": "kind tree, path path, tree digest, manifest-bytes number, entries number, bytes number,"
+                 " statprint print?, reason text?",
+    "retire-tree": "kind tree, path path, reason text?",
     "retire": "object object, id id, reason text?",
     "remeasure": "layer id, tree digest, statprint print",
     "purge": "object thing, id text, bytes number, quarantine text?, reason text",
@@ -406,6 +416,12 @@ class State:
             self.leading[store, self.names[name][1]].discard(name)
         self.names[name] = n, entry["image"]
         self.leading.setdefault((store, entry["image"]), set()).add(name)
+
+    def op_seal_tree(self, entry, store, n):
+        self.sealed["tree", store, entry["path"]] = n, None, None
+
+    def op_retire_tree(self, entry, store, n):
+        need(self.sealed.pop(("tree", store, entry["path"]), None), "what is retired is not sealed")
 
     def op_retire(self, entry, store, n):
         kind = entry["object"].decode()

@@ -163,6 +163,23 @@ UNUSED static struct entry retire_of(bool is_image, unsigned n)
 	return en;
 }
 
+UNUSED static struct entry tree_of(unsigned n)
+{
+	struct entry en = entry_of(ENTRY_SEAL_TREE);
+
+	en.seal_tree.path = xasprintf("/cache/%u", n);
+	sha256(&n, sizeof(n), &en.seal_tree.tree);
+	return en;
+}
+
+UNUSED static struct entry retire_tree_of(unsigned n)
+{
+	struct entry en = entry_of(ENTRY_RETIRE_TREE);
+
+	en.retire_tree.path = xasprintf("/cache/%u", n);
+	return en;
+}
+
 UNUSED static struct entry remeasure_of(unsigned n, unsigned tree)
 {
 	struct entry en = entry_of(ENTRY_REMEASURE);

@@ -56,6 +56,14 @@ static const char *const golden[] = {
 		  "tree-content\n",
     HEAD("purge") "object file\nid overlay/a\\x20b\nbytes 0\nquarantine "
 		  "/srv/g.quarantine/1\nreason store-entry\n",
+    HEAD("seal-tree") "kind cache-mount\npath /var/tmp/buildah-cache/a\\x20b\ntree " SHA
+		      "\nmanifest-bytes 9\nentries 1\nbytes 0\nstatprint -\nreason -\n",
+    HEAD("seal-tree") "kind cache-mount\npath /\ntree " SHA
+		      "\nmanifest-bytes 9\nentries 1\nbytes 0\nstatprint " HEX32
+		      "\nreason why\n",
+    HEAD("retire-tree") "kind cache-mount\npath /var/tmp/x\nreason gone\n",
+    HEAD("purge") "object cache-mount\nid /var/tmp/x\nbytes 0\nquarantine -\nreason "
+		  "cache-mount-changed\n",
     HEAD("build") "engine podman\nstatus 0\nuser 1000\nbegan 1767225599\nresult -\n"
 		  "containerfile -\nsealed 0\nleft-out 0\n",
     HEAD("build") "engine buildah\nstatus 137\nuser 0\nbegan 1\nresult " HEX64

@@ -63,7 +63,7 @@ static void add(struct ledger *l, struct entry *batch, size_t n)
 static void live_through(struct ledger *l, unsigned from, unsigned to)
 {
 	for (unsigned i = from; i < to; i++) {
-		struct entry batch[8];
+		struct entry batch[10];
 		size_t n = 0;
 		char name[32];
 
@@ -73,9 +73,11 @@ static void live_through(struct ledger *l, unsigned from, unsigned to)
 		batch[n++] = name_of(name, i);
 		if (i % 3 == 0)
 			batch[n++] = remeasure_of(i, i);
+		batch[n++] = tree_of(i);
 		if (i >= LIVE) {
 			batch[n++] = retire_of(true, i - LIVE);
 			batch[n++] = retire_of(false, i - LIVE);
+			batch[n++] = retire_tree_of(i - LIVE);
 		}
 		add(l, batch, n);
 	}
