@@ -147,6 +147,27 @@ static bool records_are_sound(const struct findings *list)
 	return true;
 }
 
+static char **copy_texts(char *const *texts, size_t n)
+{
+	char **copy = xcalloc(n, sizeof(*copy));
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(texts[i]);
+	return copy;
+}
+
+static void add_build(struct sealing *s, struct entry_build *record)
+{
+	size_t sealed = s->n_batch;
+	struct entry_build *b = &sealing_add(s, ENTRY_BUILD)->build;
+
+	record->sealed = sealed;
+	*b = *record;
+	b->engine = xstrdup(record->engine);
+	b->bases = copy_texts(record->bases, record->n_bases);
+	b->arguments = copy_texts(record->arguments, record->n_arguments);
+}
+
 static int run(struct sealing *s, struct err *e)
 {
 	int r = survey_take(s->g, &s->survey, &s->out->findings, e);
@@ -169,6 +190,8 @@ static int run(struct sealing *s, struct err *e)
 		r = retire_the_gone(s, e);
 	if (!r)
 		r = vanish_forget(s->g, &s->out->findings, NULL, e);
+	if (s->opt->build && s->n_batch)
+		add_build(s, s->opt->build->record);
 	if (!r && s->n_batch)
 		r = ledger_append(s->g->ledger, s->batch, s->n_batch, e);
 	return r;

@@ -12,10 +12,20 @@
 
 #include "guard/guard.h"
 
+/* What a guarded build may seal besides its images. Borrowed. */
+struct seal_build {
+	/* Only these names; they may have moved from one sealed image to another. */
+	const char *const *names;
+	size_t n_names;
+	/* The last entry of the batch if there is any other; how many those are is filled in. */
+	struct entry_build *record;
+};
+
 struct seal_options {
 	const char *const *images; /* none: everything, and what is gone is retired */
 	size_t n_images;
-	const char *accept_reason; /* NULL: changes are refused */
+	const char *accept_reason;	/* NULL: changes are refused */
+	const struct seal_build *build; /* NULL: no build, all names */
 };
 
 struct seal_result {

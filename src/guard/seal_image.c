@@ -94,6 +94,21 @@ static void add_name(
 	s->out->names++;
 }
 
+static bool is_named(const struct seal_build *b, const char *name)
+{
+	for (size_t i = 0; i < b->n_names; i++) {
+		if (strcmp(b->names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Why a name may lead to another sealed image than before; NULL: it may not. */
+static const char *reason_to_move(const struct sealing *s)
+{
+	return s->opt->build ? "given by a guarded build" : s->opt->accept_reason;
+}
+
 /* A name that moved from one sealed image to another is a change; one that is new is not. */
 static void seal_names(struct sealing *s, const struct store_image *i, bool image_is_new)
 {
@@ -102,12 +117,13 @@ static void seal_names(struct sealing *s, const struct store_image *i, bool imag
 		    ledger_name(s->g->ledger, &s->g->store_id, i->names[n]);
 		struct finding *f;
 
-		if (strcmp(bound, i->id) == 0)
+		if (strcmp(bound, i->id) == 0 ||
+		    (s->opt->build && !is_named(s->opt->build, i->names[n])))
 			continue;
 		if (!bound[0] || image_is_new) {
 			add_name(s, i, i->names[n], NULL);
-		} else if (s->opt->accept_reason) {
-			add_name(s, i, i->names[n], s->opt->accept_reason);
+		} else if (reason_to_move(s)) {
+			add_name(s, i, i->names[n], reason_to_move(s));
 		} else {
 			f = findings_add(&s->out->findings, FINDING_IMAGE_NAME,
 			    (struct place){.image = i->id, .path = i->names[n]});
