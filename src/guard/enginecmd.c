@@ -139,6 +139,23 @@ static void add_storage_opt(struct reading *r, const char *value, const char *ar
 	c->storage_opts[c->n_storage_opts++] = value;
 }
 
+bool engine_option_is(const struct engine_option *o, const char *name)
+{
+	return strlen(name) == o->name_len && memcmp(o->name, name, o->name_len) == 0;
+}
+
+bool engine_option_is_set(const struct engine_option *o)
+{
+	return !is_false(o->value);
+}
+
+static void keep_option(
+    struct engine_command *c, const struct option *o, const char *value, const char *arg)
+{
+	c->options = xreallocarray(c->options, c->n_options + 1, sizeof(*c->options));
+	c->options[c->n_options++] = (struct engine_option){o->name, o->len, value, arg};
+}
+
 /* `value` is NULL for an option without one. */
 static void take_option(
     struct reading *r, const struct option *o, const char *value, const char *arg)
@@ -151,6 +168,8 @@ static void take_option(
 	    {"storage-driver", &c->driver}, {"imagestore", &c->imagestore}};
 	static const char *const remote[] = {"connection", "url", "host", "context"};
 
+	if (r->own)
+		keep_option(c, o, value, arg);
 	for (size_t i = 0; value && i < ARRAY_LEN(paths); i++) {
 		if (!option_is(o, paths[i].name))
 			continue;
@@ -255,6 +274,12 @@ static void read_short(struct reading *r, const char *const *argv, size_t *i, si
 	}
 }
 
+static void meet_argument(struct reading *r, const char *arg)
+{
+	if (r->own && !r->out->argument)
+		r->out->argument = arg;
+}
+
 /* pflag.FlagSet.Parse */
 static void read_options(struct reading *r, const char *const *argv, size_t n)
 {
@@ -262,6 +287,7 @@ static void read_options(struct reading *r, const char *const *argv, size_t n)
 		const char *arg = argv[i];
 
 		if (arg[0] != '-' || !arg[1]) {
+			meet_argument(r, arg);
 			if (r->ends_at_argument)
 				return;
 		} else if (arg[1] != '-') {
@@ -269,6 +295,9 @@ static void read_options(struct reading *r, const char *const *argv, size_t n)
 		} else if (arg[2]) {
 			read_long(r, argv, &i, n);
 		} else {
+			r->out->terminator = arg;
+			if (i + 1 < n)
+				meet_argument(r, argv[i + 1]);
 			return;
 		}
 	}
@@ -477,10 +506,12 @@ void engine_command_parse(
 		traverse(&r, argv + 1, n);
 	else
 		find(&r, argv + 1, n);
+	out->unknown = r.unknown;
 }
 
 void engine_command_release(struct engine_command *c)
 {
 	free(c->storage_opts);
+	free(c->options);
 	*c = (struct engine_command){.act = ENGINE_OTHER};
 }

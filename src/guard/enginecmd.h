@@ -26,6 +26,17 @@ enum engine_act {
 	ENGINE_BUILD, /* build, bud, kube play, and what could be one */
 };
 
+/* An option of the verb, as pflag reads it. */
+struct engine_option {
+	const char *name; /* the long one, name_len bytes */
+	size_t name_len;
+	const char *value; /* NULL: none */
+	const char *arg; /* the element of argv that it stands in, perhaps with others */
+};
+bool engine_option_is(const struct engine_option *o, const char *name);
+/* True for an option that says yes: "--quiet", "--quiet=true". */
+bool engine_option_is_set(const struct engine_option *o);
+
 /* The strings are borrowed from argv. */
 struct engine_command {
 	enum engine_act act;
@@ -37,6 +48,11 @@ struct engine_command {
 	const char *module;   /* --module: more settings of containers.conf, or NULL */
 	bool local;	      /* --remote=false, whatever the environment says */
 	bool transient_store; /* --transient-store */
+	struct engine_option *options; /* owned array: those of the verb, in order */
+	size_t n_options;
+	const char *argument;	/* the first argument of the verb, or NULL */
+	const char *terminator; /* the "--" that ends its options, or NULL */
+	const char *unknown;	/* the first option that is in no table, or NULL */
 	bool
 	    guessed; /* an unknown option stands before the verb: the act is the worst case */
 };

@@ -476,6 +476,17 @@ static bool is_true(const char *text)
 	return is_one_of(text, yes, ARRAY_LEN(yes));
 }
 
+/* vfs has none. */
+static void add_mount_option(struct store_config *c, const char *key, const char *value)
+{
+	if (c->driver != STORE_OVERLAY)
+		return;
+	c->mount_options = xreallocarray(
+	    c->mount_options, c->n_mount_options + 1, sizeof(*c->mount_options));
+	c->mount_options[c->n_mount_options++] =
+	    xasprintf("%s.%s=%s", store_driver_name(c->driver), key, value);
+}
+
 /* `key` is in lower case and without its driver. */
 static int apply_option(
     struct store_config *c, const char *key, const char *value, struct err *e)
@@ -504,8 +515,10 @@ static int apply_option(
 		return err_set(
 		    e, ERR_STORE, "storage option force_mask is not supported");
 	}
-	if (is_one_of(key, harmless, ARRAY_LEN(harmless)))
+	if (is_one_of(key, harmless, ARRAY_LEN(harmless))) {
+		add_mount_option(c, key, value);
 		return 0;
+	}
 	return err_set(e, ERR_STORE, "storage option %s is not known", key);
 }
 

@@ -259,16 +259,18 @@ static int set_storage(
 /* Keys of the tables that are read; others change nothing that layerseal looks at. */
 static const struct {
 	const char *table, *driver;
-	const char *keys[9];
+	const char *keys[14];
 } tables[] = {
     {"storage", NULL,
 	{"driver", "graphroot", "runroot", "rootless_storage_path", "imagestore",
 	    "transient_store", "options", "driver_priority"}},
     {"storage.options", "",
 	{"additionalimagestores", "additionallayerstores", "ignore_chown_errors",
-	    "force_mask", "use_composefs", "overlay", "vfs"}},
+	    "force_mask", "use_composefs", "overlay", "vfs", "mount_program", "mountopt",
+	    "size", "skip_mount_home"}},
     {"storage.options.overlay", "overlay",
-	{"ignore_chown_errors", "force_mask", "use_composefs"}},
+	{"ignore_chown_errors", "force_mask", "use_composefs", "mount_program",
+	    "mountopt", "size", "inodes", "skip_mount_home"}},
     {"storage.options.vfs", "vfs", {"ignore_chown_errors"}},
 };
 

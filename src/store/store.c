@@ -39,6 +39,9 @@ void store_config_release(struct store_config *c)
 	for (size_t i = 0; i < c->n_additional; i++)
 		free(c->additional[i]);
 	free(c->additional);
+	for (size_t i = 0; i < c->n_mount_options; i++)
+		free(c->mount_options[i]);
+	free(c->mount_options);
 	*c = (struct store_config){0};
 }
 

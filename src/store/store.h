@@ -22,6 +22,9 @@ struct store_config {
 	char **
 	    additional; /* additional (read-only) image stores, in the order podman looks */
 	size_t n_additional;
+	/* What else storage.conf says of this driver, as --storage-opt spells it: no matter for layerseal. */
+	char **mount_options;
+	size_t n_mount_options;
 };
 void store_config_release(struct store_config *c);
 #define CLEANUP_STORE_CONFIG CLEANUP(store_config_release)
