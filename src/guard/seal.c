@@ -190,6 +190,9 @@ static int run(struct sealing *s, struct err *e)
 		r = retire_the_gone(s, e);
 	if (!r)
 		r = vanish_forget(s->g, &s->out->findings, NULL, e);
+	/* A build is sealed whole. */
+	if (s->opt->build && (s->out->refused || s->out->dependent))
+		return r;
 	if (s->opt->build && s->n_batch)
 		add_build(s, s->opt->build->record);
 	if (!r && s->n_batch)

@@ -12,7 +12,7 @@
 
 #include "guard/guard.h"
 
-/* What a guarded build may seal besides its images. Borrowed. */
+/* What a guarded build may seal besides its images; all of it, or nothing. Borrowed. */
 struct seal_build {
 	/* Only these names; they may have moved from one sealed image to another. */
 	const char *const *names;

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* creations.c: see creations.h. */
+#include "store/creations.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "store/records.h"
+
+struct creations {
+	int fd;
+	char (*ids)[ID_LEN + 1];
+	size_t n;
+};
+
+/* A directory of the store; made if it is missing, as the engine would. */
+static int open_part(
+    const struct store_place *p, const char *name, int *fd, struct err *e)
+{
+	if (mkdirat(p->root_fd, name, 0700) && errno != EEXIST)
+		return err_sys(e, "store %s: %s", p->path, name);
+	*fd = openat(p->root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *fd < 0 ? err_sys(e, "store %s: %s", p->path, name) : 0;
+}
+
+/* False: this kernel, or this file system, does not tell. */
+static bool cannot_tell(void)
+{
+	return errno == EPERM || errno == ENOSYS || errno == EINVAL || errno == ENODEV ||
+	       errno == EOPNOTSUPP || errno == EXDEV;
+}
+
+static int mark(struct creations *c, const struct store_place *p, const char *name,
+    bool *can, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	int r = open_part(p, name, &fd, e);
+
+	if (r)
+		return r;
+	*can = fanotify_mark(c->fd, FAN_MARK_ADD, FAN_CREATE | FAN_ONDIR, fd, NULL) == 0;
+	return *can || cannot_tell() ? 0 : err_sys(e, "cannot watch %s", p->path);
+}
+
+static int mark_all(struct creations *c, const struct store *s, bool *can, struct err *e)
+{
+	static const char *const parts[][3] = {
+	    [STORE_OVERLAY] = {"overlay", "overlay-images"},
+	    [STORE_VFS] = {"vfs", "vfs/dir", "vfs-images"}};
+	int r = 0;
+
+	for (size_t i = 0; !r && *can && i < s->n_places; i++) {
+		if (s->places[i].kind == PLACE_ADDITIONAL)
+			continue;
+		for (size_t k = 0; !r && *can && k < ARRAY_LEN(parts[0]); k++) {
+			const char *name = parts[s->config->driver][k];
+
+			if (name)
+				r = mark(c, &s->places[i], name, can, e);
+		}
+	}
+	return r;
+}
+
+int creations_watch(const struct store *s, struct creations **out, struct err *e)
+{
+	struct creations *c;
+	bool can = true;
+	int r;
+
+	*out = NULL;
+	c = xcalloc(1, sizeof(*c));
+	c->fd = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_CLOEXEC |
+				  FAN_NONBLOCK | FAN_UNLIMITED_QUEUE,
+	    O_RDONLY);
+	if (c->fd < 0) {
+		free(c);
+		return cannot_tell() ? 0 : err_sys(e, "fanotify");
+	}
+	r = mark_all(c, s, &can, e);
+	if (!r && can)
+		*out = c;
+	else
+		creations_free(c);
+	return r;
+}
+
+void creations_free(struct creations *c)
+{
+	if (!c)
+		return;
+	close(c->fd);
+	free(c->ids);
+	free(c);
+}
+
+void creations_free_p(struct creations **c)
+{
+	creations_free(*c);
+	*c = NULL;
+}
+
+int creations_fd(const struct creations *c)
+{
+	return c->fd;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[32], line[512], *end;
+	FILE *f;
+	int parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	/* The name of the program, in brackets, may hold anything. */
+	if (fgets(line, sizeof(line), f) && (end = strrchr(line, ')')) &&
+	    sscanf(end + 1, " %*c %d", &parent) != 1)
+		parent = 0;
+	fclose(f);
+	return parent;
+}
+
+static bool is_same_program(pid_t a, pid_t b)
+{
+	char path_a[32], path_b[32];
+	struct stat st_a, st_b;
+
+	snprintf(path_a, sizeof(path_a), "/proc/%d/exe", a);
+	snprintf(path_b, sizeof(path_b), "/proc/%d/exe", b);
+	return stat(path_a, &st_a) == 0 && stat(path_b, &st_b) == 0 &&
+	       st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino;
+}
+
+static bool is_maker(pid_t pid, pid_t engine, bool children)
+{
+	return pid == engine ||
+	       (children && parent_of(pid) == engine && is_same_program(pid, engine));
+}
+
+static void note(struct creations *c, const char *name)
+{
+	if (strlen(name) != ID_LEN || !hex_is(name, ID_LEN))
+		return;
+	c->ids = xreallocarray(c->ids, c->n + 1, sizeof(*c->ids));
+	memcpy(c->ids[c->n++], name, sizeof(*c->ids));
+}
+
+/* The name in an event: a file handle of the directory, and behind it the name. */
+static const char *name_of(const struct fanotify_event_metadata *m)
+{
+	const struct fanotify_event_info_fid *info =
+	    (const void *)((const char *)m + m->metadata_len);
+	const struct file_handle *handle = (const void *)info->handle;
+
+	if (m->event_len < m->metadata_len + sizeof(*info) + sizeof(*handle) ||
+	    info->hdr.info_type != FAN_EVENT_INFO_TYPE_DFID_NAME)
+		return "";
+	return (const char *)handle->f_handle + handle->handle_bytes;
+}
+
+int creations_read(struct creations *c, pid_t engine, bool children, struct err *e)
+{
+	_Alignas(struct fanotify_event_metadata) char events[16384];
+	ssize_t n;
+
+	while ((n = read(c->fd, events, sizeof(events))) > 0) {
+		const struct fanotify_event_metadata *m = (const void *)events;
+
+		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
+			if (m->mask & FAN_Q_OVERFLOW)
+				return err_set(
+				    e, ERR_IO, "the kernel lost events of the store");
+			if (is_maker(m->pid, engine, children))
+				note(c, name_of(m));
+		}
+	}
+	return n < 0 && errno != EAGAIN && errno != EINTR ? err_sys(e, "fanotify") : 0;
+}
+
+bool creations_has(const struct creations *c, const char *id)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (strcmp(c->ids[i], id) == 0)
+			return true;
+	}
+	return false;
+}
