@@ -297,6 +297,25 @@ int guard_purge(struct guard *g, const struct purge_options *opt,
 	return r;
 }
 
+int guard_purge_items(struct guard *g, struct runner *engine, struct purge_item **items,
+    size_t *n, struct err *e)
+{
+	const struct purge_options o = {.engine = engine};
+	struct purge_result result = {0};
+	struct purge p = {.g = g, .opt = &o, .out = &result, .plan = {.g = g, .opt = &o}};
+	int r = plan_look(&p.plan, e);
+
+	if (!r) {
+		plan_from_items(&p.plan, *items, *n, false);
+		plan_items(&p.plan, items, n);
+		r = take_out(&p, items, n, e);
+	}
+	plan_release(&p.plan);
+	result.items = *items;
+	result.n = *n;
+	return r ? r : write_log(&p, 0, e);
+}
+
 int guard_heal(struct guard *g, const struct verify_options *opt, struct runner *engine,
     struct purge_result *out, struct err *e)
 {

@@ -69,6 +69,14 @@ MUSTUSE int guard_purge(struct guard *g, const struct purge_options *opt,
     struct purge_result *out, struct err *e);
 
 /*
+ * Takes out certain names and images (planned items; their fates are set, what builds on them joins) and
+ * logs it. Nothing is verified.
+ */
+MUSTUSE int guard_purge_items(struct guard *g, struct runner *engine,
+    struct purge_item **items, size_t *n, struct err *e);
+void purge_item_release(struct purge_item *i);
+
+/*
  * Verifies; if classes that policy says to purge are found, purges those and all that builds on them,
  * and verifies again, at the same level. out->verdict is that of what is left.
  */

@@ -36,7 +36,6 @@ void plan_from_items(
 /* As items, appended, those that are in the list already left out. */
 void plan_items(struct plan *p, struct purge_item **items, size_t *n);
 
-void purge_item_release(struct purge_item *i);
 /* True if something of this name is in the list. */
 struct purge_item *purge_find(
     struct purge_item *items, size_t n, enum purged object, const char *id);

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * build_seal.c: which images are this build's own, what it used, and what may be sealed when.
+ *
+ * The engine's output is in the order of events. What it made before it first used an image that is not
+ * sealed cannot have anything of that image in it: so much is sealed at once, also while the rest
+ * waits for other builds. As no image is used before it is made, builds that wait for each other always
+ * get on.
+ */
+#include <string.h>
+
+#include "guard/build_impl.h"
+
+static bool is_sealed_image(const struct build *b, const char *id)
+{
+	const struct sealed_image *s = ledger_image(b->g->ledger, &b->g->store_id, id);
+
+	return s && !s->retired;
+}
+
+static bool is_sealed_layer(const struct build *b, const char *id)
+{
+	const struct sealed_layer *s = ledger_layer(b->g->ledger, &b->g->store_id, id);
+
+	return s && !s->retired;
+}
+
+static bool existed(const struct build *b, const char *id)
+{
+	for (size_t i = 0; i < b->existing.n; i++) {
+		if (strcmp(b->existing.v[i], id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- what it made ---- */
+
+static bool is_made(const struct build *b, const struct store_image *i)
+{
+	if (is_sealed_image(b, i->id))
+		return false;
+	if (b->creations)
+		return creations_has(b->creations, i->id);
+	return !existed(b, i->id) && buildlog_made(&b->log, i->id) != SIZE_MAX;
+}
+
+static bool is_in_chain(const struct survey *s, const char *top, const char *layer)
+{
+	size_t index = survey_layer_index(s, top);
+
+	for (size_t n = 0; index != SIZE_MAX && n <= s->records.n_layers; n++) {
+		if (strcmp(s->records.layers[index].id, layer) == 0)
+			return true;
+		index = survey_layer_index(s, s->records.layers[index].parent);
+	}
+	return false;
+}
+
+/* Where the kernel does not tell: an image that came with the build and that what it made stands on. */
+static bool is_pulled_base(
+    const struct build *b, const struct build_work *w, const struct store_image *i)
+{
+	if (b->creations || existed(b, i->id) || is_sealed_image(b, i->id) ||
+	    i->n_names == 0 || !i->top_layer[0])
+		return false;
+	for (size_t k = 0; k < w->survey.records.n_images; k++) {
+		if (w->made[k] &&
+		    is_in_chain(
+			&w->survey, w->survey.records.images[k].top_layer, i->top_layer))
+			return true;
+	}
+	return false;
+}
+
+static void find_made(struct build *b, struct build_work *w)
+{
+	const struct records *r = &w->survey.records;
+
+	w->made = xcalloc(r->n_images, sizeof(bool));
+	for (size_t i = 0; i < r->n_images; i++)
+		w->made[i] = is_made(b, &r->images[i]);
+	for (size_t i = 0; i < r->n_images; i++)
+		w->made[i] = w->made[i] || is_pulled_base(b, w, &r->images[i]);
+	for (size_t i = 0; i < r->n_images; i++)
+		w->n_made += w->made[i];
+}
+
+static bool has_made(const struct build_work *w, const char *id)
+{
+	for (size_t i = 0; i < w->survey.records.n_images; i++) {
+		if (w->made[i] && strcmp(w->survey.records.images[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- what it used ---- */
+
+static void use(
+    struct build_work *w, const char *image, const char *layer, const char *what)
+{
+	w->open = true;
+	finding_found(findings_add(&w->findings, FINDING_BUILD_INPUT,
+			  (struct place){.image = image, .layer = layer}),
+	    "%s", what);
+}
+
+/* The first cache hit on what is neither sealed nor this build's; as many events as there are: none. */
+static size_t first_foreign_hit(struct build *b, struct build_work *w)
+{
+	size_t first = b->log.n;
+
+	for (size_t i = 0; i < b->log.n; i++) {
+		const struct buildlog_event *event = &b->log.events[i];
+
+		if (!event->hit || is_sealed_image(b, event->hex) ||
+		    has_made(w, event->hex))
+			continue;
+		use(w, event->hex, NULL, "taken from the cache, and not sealed");
+		if (first == b->log.n)
+			first = i;
+	}
+	return first;
+}
+
+/* Every layer of an image that is not sealed must be of this build's making. */
+static const char *foreign_layer(
+    const struct build *b, const struct build_work *w, const struct store_image *i)
+{
+	const struct records *r = &w->survey.records;
+	size_t index = survey_layer_index(&w->survey, i->top_layer);
+
+	for (size_t n = 0; index != SIZE_MAX && n <= r->n_layers; n++) {
+		const char *id = r->layers[index].id;
+
+		if (is_sealed_layer(b, id))
+			return NULL;
+		if (b->creations && !creations_has(b->creations, id))
+			return id;
+		index = survey_layer_index(&w->survey, r->layers[index].parent);
+	}
+	return NULL;
+}
+
+/* What was made after the first use of something foreign, or stands on it, is not sealed yet. */
+static void hold_back(struct build *b, struct build_work *w, size_t foreign_hit)
+{
+	for (size_t i = 0; i < w->survey.records.n_images; i++) {
+		const struct store_image *m = &w->survey.records.images[i];
+		const char *layer = w->made[i] ? foreign_layer(b, w, m) : NULL;
+		size_t at = buildlog_made(&b->log, m->id);
+
+		if (layer)
+			use(w, m->id, layer, "stands on a layer that is not sealed");
+		if (layer || (at != SIZE_MAX && at > foreign_hit))
+			w->made[i] = false;
+	}
+}
+
+static bool leads_to(const struct store_image *i, const char *name)
+{
+	for (size_t n = 0; n < i->n_names; n++) {
+		if (strcmp(i->names[n], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A name that the build gave must lead to its result; a failed build gave none. */
+static void check_names(struct build *b, struct build_work *w)
+{
+	const char *result = b->c->record->result;
+
+	for (size_t n = 0; *result && n < b->c->n_names; n++) {
+		for (size_t i = 0; i < w->survey.records.n_images; i++) {
+			const struct store_image *m = &w->survey.records.images[i];
+			struct finding *f;
+
+			if (!leads_to(m, b->c->names[n]) || strcmp(m->id, result) == 0)
+				continue;
+			f = findings_add(&b->out->findings, FINDING_BUILD_RESULT,
+			    (struct place){.image = m->id, .path = b->c->names[n]});
+			finding_expected(f, "leads to image %s", result);
+			finding_found(f, "leads to image %s", m->id);
+		}
+	}
+}
+
+static void check_result(struct build *b, struct build_work *w)
+{
+	const char *result = b->c->record->result;
+
+	if (!*result || is_sealed_image(b, result) || has_made(w, result))
+		return;
+	use(w, result, NULL, "the result of the build, which it did not make itself");
+}
+
+int build_work_find(struct build *b, struct build_work *out, struct err *e)
+{
+	CLEANUP_FINDINGS struct findings ignored = {0};
+	size_t foreign_hit;
+	int r;
+
+	*out = (struct build_work){0};
+	r = survey_take(b->g, &out->survey, &ignored, e);
+	if (r)
+		return r;
+	find_made(b, out);
+	check_names(b, out);
+	check_result(b, out);
+	foreign_hit = first_foreign_hit(b, out);
+	hold_back(b, out, foreign_hit);
+	return 0;
+}
+
+void build_work_release(struct build_work *w)
+{
+	survey_release(&w->survey);
+	free(w->made);
+	findings_release(&w->findings);
+}
+
+/* ---- the seal ---- */
+
+/* The images to seal: owned array of borrowed ids. */
+static const char **choose(const struct build *b, const struct build_work *w, size_t *n)
+{
+	const char *result = b->c->record->result;
+	const char **ids = xcalloc(w->survey.records.n_images + 1, sizeof(*ids));
+
+	*n = 0;
+	for (size_t i = 0; i < w->survey.records.n_images; i++) {
+		const struct store_image *m = &w->survey.records.images[i];
+
+		if (w->made[i] || (!w->open && strcmp(m->id, result) == 0))
+			ids[(*n)++] = m->id;
+	}
+	return ids;
+}
+
+int build_seal(struct build *b, struct build_work *w, struct err *e)
+{
+	CLEANUP_SEAL_RESULT struct seal_result sealed = {0};
+	const struct seal_build build = {.names = b->c->names,
+	    .n_names = w->open ? 0 : b->c->n_names,
+	    .record = b->c->record};
+	CLEANUP_FREE const char **ids = NULL;
+	struct seal_options o = {.build = &build};
+	int r;
+
+	ids = choose(b, w, &o.n_images);
+	o.images = ids;
+	if (o.n_images == 0)
+		return 0;
+	r = guard_seal(b->g, &o, &sealed, e);
+	if (r)
+		return r;
+	if (sealed.refused || sealed.dependent) {
+		findings_move(&b->out->findings, &sealed.findings);
+		if (b->out->findings.n == 0)
+			findings_add(&b->out->findings, FINDING_BUILD_RESULT,
+			    (struct place){.image = ids[0]});
+		return 0;
+	}
+	b->out->layers += sealed.layers;
+	b->out->images += sealed.images;
+	b->out->names += sealed.names;
+	return 0;
+}
+
+/* ---- a spoiled build ---- */
+
+static void add_item(struct purge_item **items, size_t *n, enum purged object,
+    const char *id, const char *image)
+{
+	*items = xreallocarray(*items, *n + 1, sizeof(**items));
+	(*items)[(*n)++] = (struct purge_item){
+	    .object = object,
+	    .id = xstrdup(id),
+	    .image = image ? xstrdup(image) : NULL,
+	    .reason = xstrdup("made by a guarded build that was spoiled"),
+	    .broken = object == PURGED_NAME,
+	};
+}
+
+/* A name that this build did not move stays where it is: only its own result loses it. */
+static bool loses_name(
+    const struct build *b, const struct store_image *i, const char *name)
+{
+	const char *bound = ledger_name(b->g->ledger, &b->g->store_id, name);
+
+	return leads_to(i, name) &&
+	       (strcmp(i->id, b->c->record->result) == 0 || strcmp(bound, i->id) != 0);
+}
+
+int build_spoil(struct build *b, struct err *e)
+{
+	CLEANUP_BUILD_WORK struct build_work w = {0};
+	struct purge_item *items = NULL;
+	size_t n = 0;
+	int r = build_work_find(b, &w, e);
+
+	for (size_t i = 0; !r && i < w.survey.records.n_images; i++) {
+		const struct store_image *m = &w.survey.records.images[i];
+
+		if (b->c->remove && is_made(b, m))
+			add_item(&items, &n, PURGED_IMAGE, m->id, NULL);
+		for (size_t k = 0; k < b->c->n_names; k++) {
+			if (loses_name(b, m, b->c->names[k]))
+				add_item(&items, &n, PURGED_NAME, b->c->names[k], m->id);
+		}
+	}
+	if (!r && n)
+		r = guard_purge_items(b->g, b->c->engine, &items, &n, e);
+	for (size_t i = 0; i < n; i++) {
+		b->out->taken +=
+		    items[i].fate == PURGE_REMOVED || items[i].fate == PURGE_QUARANTINED;
+		purge_item_release(&items[i]);
+	}
+	free(items);
+	return r;
+}
