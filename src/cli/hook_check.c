@@ -5,15 +5,13 @@
  * standard error: standard output belongs to the engine.
  */
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/esc.h"
 #include "cli/cli.h"
+#include "cli/engine_store.h"
 #include "cli/purge_report.h"
-#include "guard/enginecmd.h"
-#include "store/engineconf.h"
 
 struct hook_arguments {
 	enum engine engine;
@@ -53,100 +51,6 @@ static int parse_arguments(
 	return 0;
 }
 
-/* ---- which store, and may it be known ---- */
-
-/* Why a command line cannot be judged, or 0. */
-static int refuse_unclear(const struct engine_command *k, struct err *e)
-{
-	int r;
-
-	if (k->unclear)
-		return err_set(e, ERR_STORE,
-		    "cannot tell which store is meant, because of the argument '%s': "
-		    "name the store with options before the verb",
-		    k->unclear);
-	if (k->transient_store)
-		return err_set(e, ERR_STORE, "--transient-store is not supported");
-	if (k->module)
-		return err_set(e, ERR_STORE,
-		    "--module %s may move the store: put its settings into "
-		    "containers.conf",
-		    k->module);
-	r = engine_environment_check(e);
-	return r ? r : engine_conf_check(e);
-}
-
-/* What sends a command to another podman; NULL if it stays here. */
-static const char *remote_by(enum engine engine, const struct engine_command *k)
-{
-	if (engine != ENGINE_PODMAN || k->remote)
-		return k->remote;
-	if (!k->local && getenv("CONTAINER_HOST"))
-		return "CONTAINER_HOST";
-	if (!k->local && getenv("CONTAINER_CONNECTION"))
-		return "CONTAINER_CONNECTION";
-	return NULL;
-}
-
-static int discover(const struct cli *c, enum engine engine,
-    const struct engine_command *k, struct store_config *out, struct err *e)
-{
-	const struct store_options options = {
-	    .root = k->root,
-	    .runroot = k->runroot,
-	    .driver = k->driver,
-	    .imagestore = k->imagestore,
-	    .storage_opts = k->storage_opts,
-	    .n_storage_opts = k->n_storage_opts,
-	    .buildah = engine == ENGINE_BUILDAH,
-	};
-	/* In the user namespace, as `init` found it. */
-	int r = userns_enter(c, e);
-
-	return r ? r : store_discover(&options, out, e);
-}
-
-static bool is_same_path(const char *a, const char *b)
-{
-	CLEANUP_FREE char *real_a = a ? realpath(a, NULL) : NULL;
-	CLEANUP_FREE char *real_b = b ? realpath(b, NULL) : NULL;
-
-	if (!a || !b)
-		return a == b;
-	return strcmp(a, b) == 0 || (real_a && real_b && strcmp(real_a, real_b) == 0);
-}
-
-/* The ledger's idea of the store is what gets verified: it must be the command's. */
-static int compare_configs(
-    const struct store_config *command, const struct store_config *ledger, struct err *e)
-{
-	bool same = command->n_additional == ledger->n_additional;
-
-	if (!is_same_path(command->runroot, ledger->runroot))
-		return err_set(e, ERR_STORE,
-		    "store %s: the command uses run root %s, the ledger knows it with %s",
-		    ledger->graphroot, command->runroot, ledger->runroot);
-	if (command->driver != ledger->driver)
-		return err_set(e, ERR_STORE,
-		    "store %s: the command uses storage driver %s, the ledger knows it "
-		    "with %s",
-		    ledger->graphroot, store_driver_name(command->driver),
-		    store_driver_name(ledger->driver));
-	if (!is_same_path(command->imagestore, ledger->imagestore))
-		return err_set(e, ERR_STORE,
-		    "store %s: the command uses image store %s, the ledger knows it with "
-		    "%s",
-		    ledger->graphroot, command->imagestore ? command->imagestore : "none",
-		    ledger->imagestore ? ledger->imagestore : "none");
-	for (size_t i = 0; same && i < ledger->n_additional; i++)
-		same = is_same_path(command->additional[i], ledger->additional[i]);
-	return same ? 0
-		    : err_set(e, ERR_STORE,
-			  "store %s: the command uses other additional image stores than "
-			  "the ledger knows it with",
-			  ledger->graphroot);
-}
-
 /* ---- the check ---- */
 
 static int verify_store(struct cli *c, const struct hook_arguments *a,
@@ -162,7 +66,7 @@ static int verify_store(struct cli *c, const struct hook_arguments *a,
 	c->store = (struct store_options){.root = wanted->graphroot};
 	r = session_open(c, LEDGER_MAY_WRITE, &s, e);
 	if (!r)
-		r = compare_configs(wanted, &s.config, e);
+		r = engine_store_compare(wanted, &s.config, e);
 	if (r)
 		return r;
 	progress_start(&c->progress, "verifying");
@@ -196,7 +100,7 @@ int hook_check(struct cli *c, int argc, char **argv, struct err *e)
 	engine_command_parse(a.engine, (const char *const *)a.command, &k);
 	if (k.act == ENGINE_OTHER || (k.act == ENGINE_USE && !a.verify_run))
 		return EXIT_CLEAN;
-	remote = remote_by(a.engine, &k);
+	remote = engine_remote_by(a.engine, &k);
 	if (remote && a.allow_remote)
 		return EXIT_CLEAN;
 	if (remote)
@@ -205,12 +109,12 @@ int hook_check(struct cli *c, int argc, char **argv, struct err *e)
 		    "from here (layerseal hook install --allow-remote lets such pass)",
 		    remote);
 	if (!r)
-		r = refuse_unclear(&k, e);
+		r = engine_store_is_clear(&k, e);
 	/* What heals runs an engine, outside of the user namespace that discover() enters. */
 	if (!r && policy_heals(&c->config.policy, NULL))
 		r = runner_start(&runner, e);
 	if (!r)
-		r = discover(c, a.engine, &k, &wanted, e);
+		r = engine_store_discover(c, a.engine, &k, &wanted, e);
 	if (!r)
 		r = verify_store(c, &a, &wanted, runner, e);
 	return r < 0 ? err_wrap(e, "this %s command is refused", engine_name(a.engine))
@@ -248,7 +152,7 @@ int hook_explain(struct cli *c, int argc, char **argv, struct err *e)
 	print_line("imagestore", k.imagestore);
 	for (size_t i = 0; i < k.n_storage_opts; i++)
 		print_line("storage-opt", k.storage_opts[i]);
-	print_line("remote", remote_by(a.engine, &k));
+	print_line("remote", engine_remote_by(a.engine, &k));
 	print_line("unclear", k.unclear);
 	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
 }
