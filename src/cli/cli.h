@@ -41,6 +41,7 @@ extern const struct command key_commands[], ledger_commands[], hook_commands[];
 int cmd_init(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_seal(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_verify(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_build(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_purge(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_revoke(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_status(struct cli *c, int argc, char **argv, struct err *e);

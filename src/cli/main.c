@@ -25,6 +25,10 @@ static const struct command commands[] = {
 	.usage = "[--level stat|full|oci] [--cached] [--heal] [--json] [--quiet] "
 		 "[--attest FILE [--attest-key FILE]] [IMAGE...]",
 	.summary = "compare the store with what was sealed"},
+    {.name = "build",
+	.run = cmd_build,
+	.usage = "[--remove] [--quiet] [--] podman|buildah [OPTION]... build [ARGUMENT]...",
+	.summary = "verify, build, verify again, seal what was built"},
     {.name = "purge",
 	.run = cmd_purge,
 	.usage = "[--violated] [--unsealed] [--revoked[=DIGEST]] [--all] "

@@ -223,6 +223,31 @@ void build_work_release(struct build_work *w)
 
 /* ---- the seal ---- */
 
+/* In one entry. */
+#define BASES_MAX 12
+
+static bool has_text(char *const *texts, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(texts[i], text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* True if some image that was made stands on this one. */
+static bool carries(const struct build_work *w, const struct store_image *base)
+{
+	const struct records *r = &w->survey.records;
+
+	for (size_t i = 0; i < r->n_images; i++) {
+		if (w->made[i] &&
+		    is_in_chain(&w->survey, r->images[i].top_layer, base->top_layer))
+			return true;
+	}
+	return false;
+}
+
 /* The images to seal: owned array of borrowed ids. */
 static const char **choose(const struct build *b, const struct build_work *w, size_t *n)
 {
@@ -239,6 +264,26 @@ static const char **choose(const struct build *b, const struct build_work *w, si
 	return ids;
 }
 
+/* The sealed images with a name that what was made stands on: for the record only. */
+static void note_bases(struct build *b, const struct build_work *w)
+{
+	struct entry_build *record = b->c->record;
+	const struct records *r = &w->survey.records;
+
+	for (size_t i = 0; i < r->n_images && record->n_bases < BASES_MAX; i++) {
+		const struct store_image *base = &r->images[i];
+
+		if (base->n_names && base->top_layer[0] && !w->made[i] &&
+		    is_sealed_image(b, base->id) &&
+		    strcmp(base->id, record->result) != 0 && carries(w, base) &&
+		    !has_text(record->bases, record->n_bases, base->id)) {
+			record->bases = xreallocarray(
+			    record->bases, record->n_bases + 1, sizeof(*record->bases));
+			record->bases[record->n_bases++] = xstrdup(base->id);
+		}
+	}
+}
+
 int build_seal(struct build *b, struct build_work *w, struct err *e)
 {
 	CLEANUP_SEAL_RESULT struct seal_result sealed = {0};
@@ -253,6 +298,7 @@ int build_seal(struct build *b, struct build_work *w, struct err *e)
 	o.images = ids;
 	if (o.n_images == 0)
 		return 0;
+	note_bases(b, w);
 	r = guard_seal(b->g, &o, &sealed, e);
 	if (r)
 		return r;

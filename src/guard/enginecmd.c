@@ -395,6 +395,7 @@ static void read_verb(
     struct reading *r, const struct engine_verb *verb, const char *const *argv, size_t n)
 {
 	r->own = verb->options;
+	r->out->verb = verb->path;
 	r->ends_at_argument = verb->ends_at_argument;
 	read_options(r, argv, n);
 	/* Whoever asks for help gets nothing else; with an unknown option, an error. */

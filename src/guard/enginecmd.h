@@ -40,6 +40,7 @@ bool engine_option_is_set(const struct engine_option *o);
 /* The strings are borrowed from argv. */
 struct engine_command {
 	enum engine_act act;
+	const char *verb; /* "image build"; NULL: none that matters */
 	const char *root, *runroot, *driver, *imagestore; /* NULL: not given */
 	const char **storage_opts;			  /* owned array */
 	size_t n_storage_opts;

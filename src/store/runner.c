@@ -58,6 +58,24 @@ static bool find(enum runner_program p, char out[static 64])
 	return false;
 }
 
+int runner_find(const char *program, char **path, struct err *e)
+{
+	if (strchr(program, '/')) {
+		*path = xstrdup(program);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
+		*path = xasprintf("%s/%s", directories[i], program);
+		if (is_trusted(*path))
+			return 0;
+		free(take_ptr(*path));
+	}
+	return err_set(e, ERR_NOT_FOUND,
+	    "no %s in /usr/bin, /usr/local/bin or /bin that belongs to root and that "
+	    "nobody else may write",
+	    program);
+}
+
 /* ---- the helper ---- */
 
 static void clean_environment(void)

@@ -21,6 +21,12 @@ void runner_free(struct runner *en); /* NULL is fine */
 void runner_free_p(struct runner **en);
 #define CLEANUP_RUNNER CLEANUP(runner_free_p)
 
+/*
+ * The program that a command line names: a path as it is, a name in the fixed directories, whatever PATH says.
+ * Heap; ERR_NOT_FOUND.
+ */
+MUSTUSE int runner_find(const char *program, char **path, struct err *e);
+
 /* True if the program is installed, and may be trusted. */
 bool runner_has(const struct runner *en, enum runner_program p);
 

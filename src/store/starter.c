@@ -119,8 +119,21 @@ static void serve(int socket, int output)
 	(void)!recv(socket, &byte, 1, 0);
 }
 
+/* The other ends of what this process was made beside: they would never be at their end. */
+static void close_others(int a, int b)
+{
+	int low = a < b ? a : b, high = a < b ? b : a;
+
+	if (low > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)low - 1, 0);
+	if (high > low + 1)
+		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+	close_range((unsigned)high + 1, ~0U, 0);
+}
+
 static NORETURN void help(int socket, int output, pid_t parent)
 {
+	close_others(socket, output);
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		signal(signals[i], SIG_IGN);
 	/* The engine follows: it gets a signal when this process dies. */
