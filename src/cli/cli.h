@@ -77,6 +77,7 @@ int hook_install(struct cli *c, int argc, char **argv, struct err *e);
 int hook_remove(struct cli *c, int argc, char **argv, struct err *e);
 int hook_status(struct cli *c, int argc, char **argv, struct err *e);
 int hook_check(struct cli *c, int argc, char **argv, struct err *e);
+int hook_mount(struct cli *c, int argc, char **argv, struct err *e);
 int hook_explain(struct cli *c, int argc, char **argv, struct err *e);
 
 /*

@@ -72,9 +72,12 @@ static int parse(
 	if (r)
 		return r;
 	if (argc - optind != 1 || !hook_kind_parse(argv[optind], &out->kind))
-		return cli_usage_error(e, verb, "wrapper or preexec?");
-	if (out->kind == HOOK_PREEXEC && out->f.link)
+		return cli_usage_error(e, verb, "wrapper, preexec or mount?");
+	if (out->kind != HOOK_WRAPPER && out->f.link)
 		return cli_usage_error(e, verb, "--link is for the wrapper");
+	if (out->kind == HOOK_MOUNT && (out->f.verify_run || out->f.allow_remote))
+		return cli_usage_error(e, verb,
+		    "--verify-run and --allow-remote are not for the mount gate");
 	return out->dir ? 0 : hook_default_dir(out->kind, &out->dir, e);
 }
 
@@ -118,15 +121,11 @@ static int choose_names(
 {
 	size_t n = 0;
 
-	if (i->kind == HOOK_PREEXEC) {
-		names[0] = HOOK_PREEXEC_NAME;
-		names[1] = NULL;
-		return 0;
-	}
-	for (const char *const *name = hook_engine_names; *name; name++) {
-		CLEANUP_FREE char *engine = hook_find_engine(*name, false);
+	for (const char *const *name = hook_names(i->kind); *name; name++) {
+		CLEANUP_FREE char *engine =
+		    i->kind == HOOK_WRAPPER ? hook_find_engine(*name, false) : NULL;
 
-		if (engine)
+		if (engine || i->kind != HOOK_WRAPPER)
 			names[n++] = *name;
 	}
 	names[n] = NULL;
@@ -217,6 +216,11 @@ static void print_installed(const struct install *i, const char *const *names)
 		printf("installed %s/%s\n", dir, *names);
 	if (i->kind == HOOK_WRAPPER && !i->f.link)
 		printf("next: put %s before all else in PATH: PATH=%s:$PATH\n", dir, dir);
+	if (i->kind == HOOK_MOUNT)
+		printf("next: in storage.conf\n  [storage.options.overlay]\n"
+		       "  mount_program = \"%s/" HOOK_MOUNT_NAME "\"\n"
+		       "and in layerseal.conf\n  [gate]\n  whiteout-files = yes\n",
+		    dir);
 	printf("layerseal hook status says whether it works\n");
 }
 
@@ -285,8 +289,7 @@ static bool any_preexec_hook(void)
 
 static int remove_all(const struct install *i, const char *link, struct err *e)
 {
-	static const char *const preexec[] = {HOOK_PREEXEC_NAME, NULL};
-	const char *const *name = i->kind == HOOK_PREEXEC ? preexec : hook_engine_names;
+	const char *const *name = hook_names(i->kind);
 	int r = 0;
 
 	/* Links before what they lead to, the settings last: nothing is left without what it needs. */
@@ -300,7 +303,7 @@ static int remove_all(const struct install *i, const char *link, struct err *e)
 	if (!r)
 		r = remove_file(
 		    i->dir, HOOKFILE_NAME, hook_owner_of(i->dir, HOOKFILE_NAME), e);
-	if (!r && i->kind == HOOK_WRAPPER && rmdir(i->dir) && errno != ENOENT &&
+	if (!r && i->kind != HOOK_PREEXEC && rmdir(i->dir) && errno != ENOENT &&
 	    errno != ENOTEMPTY && errno != EEXIST)
 		r = err_sys(e, "%s", i->dir);
 	if (!r && i->kind == HOOK_PREEXEC && !any_preexec_hook())

@@ -5,8 +5,9 @@
  * microseconds that a command is no build. Before a build it has `layerseal hook check` verify.
  *
  * Its own file's name says what it is: HOOK_PREEXEC_NAME is podman's pre-exec hook (argv[1] and on are podman's
- * arguments; its exit status decides), any other name that of the engine it wraps, which is the next
- * of that name in PATH and replaces this process: nothing of it is touched.
+ * arguments; its exit status decides), HOOK_MOUNT_NAME the mount program of containers/storage, which
+ * becomes `layerseal hook mount`, any other name that of the engine it wraps, which is the next of that
+ * name in PATH and replaces this process: nothing of it is touched.
  *
  * Standard input and output are the engine's: they are never used.
  */
@@ -67,30 +68,55 @@ static int find_self(struct hook *h, struct err *e)
 
 /* ---- the check ---- */
 
-static NORETURN void become_checker(
-    const struct hook *h, const struct hookfile *f, char **command)
-{
-	const char *argv[16];
-	size_t n = 0, words = 0;
-	const char **all;
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+#define OWN_ARGUMENTS_MAX 16
 
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+/* "layerseal --ledger ... hook VERB" */
+static size_t begin_arguments(
+    const struct hookfile *f, const char *verb, const char *argv[OWN_ARGUMENTS_MAX])
+{
+	const char *const names[] = {"--ledger", "--config", "--trust"};
+	const char *const values[] = {f->ledger, f->config, f->trust};
+	size_t n = 0;
+
 	/* The environment says where the engine's store is, not which ledger to believe. */
 	unsetenv("LAYERSEAL_LEDGER");
 	unsetenv("LAYERSEAL_CONFIG");
 	argv[n++] = f->layerseal;
-	for (size_t i = 0; i < 3; i++) {
-		const char *const names[] = {"--ledger", "--config", "--trust"};
-		const char *const values[] = {f->ledger, f->config, f->trust};
-
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (values[i]) {
 			argv[n++] = names[i];
 			argv[n++] = values[i];
 		}
 	}
 	argv[n++] = "hook";
-	argv[n++] = "check";
+	argv[n++] = verb;
+	return n;
+}
+
+static int become_layerseal(
+    const struct hookfile *f, const char *const *own, size_t n, char **more)
+{
+	const char **all;
+	size_t words = 0;
+
+	while (more[words])
+		words++;
+	all = xcalloc(n + words + 1, sizeof(*all));
+	memcpy(all, own, n * sizeof(*all));
+	memcpy(all + n, more, words * sizeof(*all));
+	execv(f->layerseal, (char **)(uintptr_t)all);
+	fprintf(stderr, "layerseal: cannot run %s: %s\n", f->layerseal, strerror(errno));
+	return EXIT_UNVERIFIABLE;
+}
+
+static NORETURN void become_checker(
+    const struct hook *h, const struct hookfile *f, char **command)
+{
+	const char *argv[OWN_ARGUMENTS_MAX];
+	size_t n = begin_arguments(f, "check", argv);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	argv[n++] = "--engine";
 	argv[n++] = engine_name(h->engine);
 	if (f->verify_run)
@@ -98,16 +124,12 @@ static NORETURN void become_checker(
 	if (f->allow_remote)
 		argv[n++] = "--allow-remote";
 	argv[n++] = "--";
-	while (command[words])
-		words++;
-	all = xcalloc(n + words + 1, sizeof(*all));
-	memcpy(all, argv, n * sizeof(*all));
-	memcpy(all + n, command, words * sizeof(*all));
-	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
-	    dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
-		execv(f->layerseal, (char **)(uintptr_t)all);
-	fprintf(stderr, "layerseal: cannot run %s: %s\n", f->layerseal, strerror(errno));
-	_exit(EXIT_UNVERIFIABLE);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+		fprintf(stderr, "layerseal: hook: /dev/null: %s\n", strerror(errno));
+		_exit(EXIT_UNVERIFIABLE);
+	}
+	_exit(become_layerseal(f, argv, n, command));
 }
 
 /* The status of the check: 0, and only that, lets the command through. */
@@ -155,6 +177,26 @@ static int decide(const struct hook *h, char **command, struct err *e)
 	if (c.act == ENGINE_USE && !f.verify_run)
 		return 0;
 	return run_check(h, &f, command);
+}
+
+/* ---- the mount program ---- */
+
+/*
+ * Replaces this process: then its parent is the engine, and what the engine waits for is the mount itself.
+ * `podman info` asks mount programs for their version.
+ */
+static int become_gate(const struct hook *h, char **argv, struct err *e)
+{
+	CLEANUP_HOOKFILE struct hookfile f = {0};
+	const char *own[OWN_ARGUMENTS_MAX];
+	int r;
+
+	if (argv[0] && strcmp(argv[0], "--version") == 0) {
+		printf("%s %s\n", HOOK_MOUNT_NAME, LAYERSEAL_VERSION);
+		return EXIT_CLEAN;
+	}
+	r = hookfile_load(h->dir, &f, e);
+	return r ? r : become_layerseal(&f, own, begin_arguments(&f, "mount", own), argv);
 }
 
 /* ---- the engine ---- */
@@ -207,6 +249,15 @@ static int become_engine(const struct hook *h, char **argv)
 	return errno == ENOENT ? EXIT_NOT_THERE : EXIT_CANNOT_RUN;
 }
 
+/* What has been said by an error counts as a refusal. */
+static int end_of(int status, const struct err *e)
+{
+	if (status >= 0)
+		return status;
+	complain(e);
+	return err_exit_status(e);
+}
+
 int main(int argc, char **argv)
 {
 	struct hook h;
@@ -214,26 +265,22 @@ int main(int argc, char **argv)
 	bool preexec;
 	int status = find_self(&h, &e);
 
-	if (status) {
-		complain(&e);
-		return EXIT_UNVERIFIABLE;
-	}
+	if (status)
+		return end_of(status, &e);
+	if (argc && strcmp(h.name, HOOK_MOUNT_NAME) == 0)
+		return end_of(become_gate(&h, argv + 1, &e), &e);
 	preexec = strcmp(h.name, HOOK_PREEXEC_NAME) == 0;
 	if (preexec)
 		h.engine = ENGINE_PODMAN;
 	else if (!engine_parse(h.name, &h.engine)) {
 		fprintf(stderr,
-		    "layerseal: %s is run as podman or buildah, or by podman "
+		    "layerseal: %s is run as podman or buildah, or by them "
 		    "(layerseal-hook(7))\n",
 		    h.name);
 		return EXIT_USAGE;
 	}
 	if (argc < (preexec ? 2 : 1))
 		return EXIT_CLEAN;
-	status = decide(&h, argv + preexec, &e);
-	if (status < 0) {
-		complain(&e);
-		status = err_exit_status(&e);
-	}
+	status = end_of(decide(&h, argv + preexec, &e), &e);
 	return status || preexec ? status : become_engine(&h, argv);
 }

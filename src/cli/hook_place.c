@@ -12,17 +12,34 @@
 
 #define PROGRAM_MAX_BYTES (16U << 20)
 
-const char *const hook_engine_names[] = {"podman", "buildah", "docker", NULL};
+static const struct kind {
+	const char *name;
+	const char *programs[4];
+} kinds[] = {
+    [HOOK_WRAPPER] = {"wrapper", {"podman", "buildah", "docker"}},
+    [HOOK_PREEXEC] = {"preexec", {HOOK_PREEXEC_NAME}},
+    [HOOK_MOUNT] = {"mount", {HOOK_MOUNT_NAME}},
+};
+
+const char *const *hook_names(enum hook_kind k)
+{
+	return kinds[k].programs;
+}
 
 const char *hook_kind_name(enum hook_kind k)
 {
-	return k == HOOK_WRAPPER ? "wrapper" : "preexec";
+	return kinds[k].name;
 }
 
 bool hook_kind_parse(const char *name, enum hook_kind *out)
 {
-	*out = strcmp(name, "preexec") == 0 ? HOOK_PREEXEC : HOOK_WRAPPER;
-	return strcmp(name, hook_kind_name(*out)) == 0;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (strcmp(kinds[i].name, name) == 0) {
+			*out = (enum hook_kind)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 int hook_own_program(char **out, struct err *e)
@@ -65,6 +82,7 @@ int hook_read_program(struct buf *out, struct err *e)
 int hook_default_dir(enum hook_kind k, char **out, struct err *e)
 {
 	const char *home = getenv("HOME");
+	const char *last = k == HOOK_MOUNT ? "mount" : "wrap";
 	CLEANUP_FREE char *dir = NULL;
 	int r;
 
@@ -75,7 +93,7 @@ int hook_default_dir(enum hook_kind k, char **out, struct err *e)
 	if (geteuid() != 0) {
 		if (!home || home[0] != '/')
 			return err_set(e, ERR_USAGE, "no home directory: use --dir");
-		*out = xasprintf("%s/.local/lib/layerseal/wrap", home);
+		*out = xasprintf("%s/.local/lib/layerseal/%s", home, last);
 		return 0;
 	}
 	r = own_dir(&dir, e);
@@ -83,9 +101,10 @@ int hook_default_dir(enum hook_kind k, char **out, struct err *e)
 		return r;
 	/* Installed in PREFIX/bin; anywhere else it is not. */
 	if (strlen(dir) > 4 && strcmp(dir + strlen(dir) - 4, "/bin") == 0)
-		*out = xasprintf("%.*s/lib/layerseal/wrap", (int)strlen(dir) - 4, dir);
+		*out =
+		    xasprintf("%.*s/lib/layerseal/%s", (int)strlen(dir) - 4, dir, last);
 	else
-		*out = xstrdup("/usr/local/lib/layerseal/wrap");
+		*out = xasprintf("/usr/local/lib/layerseal/%s", last);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 
 #include "guard/hookfile.h"
 
-enum hook_kind { HOOK_WRAPPER, HOOK_PREEXEC };
+enum hook_kind { HOOK_WRAPPER, HOOK_PREEXEC, HOOK_MOUNT };
 
 const char *hook_kind_name(enum hook_kind k);
 bool hook_kind_parse(const char *name, enum hook_kind *out);
@@ -14,8 +14,8 @@ bool hook_kind_parse(const char *name, enum hook_kind *out);
 #define HOOK_SWITCH_DIR "/etc/containers"
 #define HOOK_SWITCH_NAME "podman_preexec_hooks.txt"
 
-/* What a wrapper may be called, NULL at the end. */
-extern const char *const hook_engine_names[];
+/* What its programs may be called, NULL at the end. */
+const char *const *hook_names(enum hook_kind k);
 
 /* This program's own file. */
 MUSTUSE int hook_own_program(char **out, struct err *e);

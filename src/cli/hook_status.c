@@ -58,7 +58,7 @@ static void look_at_program(struct report *r, const char *name)
 		trouble(r, "cannot be executed");
 }
 
-static void look_at_settings(struct report *r)
+static void look_at_settings(struct report *r, enum hook_kind kind)
 {
 	CLEANUP_HOOKFILE struct hookfile f = {0};
 	struct err e;
@@ -72,10 +72,13 @@ static void look_at_settings(struct report *r)
 	say("config", f.config);
 	say("trust", f.trust);
 	say("link", f.link);
-	say("verify-run", f.verify_run ? "yes" : "no");
-	say("allow-remote", f.allow_remote ? "yes" : "no");
+	if (kind != HOOK_MOUNT) {
+		say("verify-run", f.verify_run ? "yes" : "no");
+		say("allow-remote", f.allow_remote ? "yes" : "no");
+	}
 	if (access(f.layerseal, X_OK))
-		trouble(r, "%s cannot be executed: every build is refused", f.layerseal);
+		trouble(r, "%s cannot be executed: every %s is refused", f.layerseal,
+		    kind == HOOK_MOUNT ? "mount" : "build");
 }
 
 static bool is_same_file(const char *a, const char *b)
@@ -116,10 +119,36 @@ static void look_at_podman(struct report *r)
 		    HOOK_SWITCH_DIR "/" HOOK_SWITCH_NAME);
 }
 
-static void look(struct report *r, enum hook_kind kind, const char *dir)
+/* Whose mount program it is that the engines will start, without options and with these. */
+static void look_at_storage_conf(struct report *r, const struct cli *c)
 {
-	static const char *const preexec[] = {HOOK_PREEXEC_NAME, NULL};
-	const char *const *name = kind == HOOK_PREEXEC ? preexec : hook_engine_names;
+	CLEANUP_FREE char *own = xasprintf("%s/" HOOK_MOUNT_NAME, r->dir);
+	CLEANUP_STORE_CONFIG struct store_config config = {0};
+	struct err e;
+
+	if (store_discover(&c->store, &config, &e)) {
+		trouble(r, "which store is it? %s", e.msg);
+		return;
+	}
+	say("store", config.graphroot);
+	if (config.driver != STORE_OVERLAY)
+		trouble(r, "storage driver %s mounts nothing: there is no gate for it",
+		    store_driver_name(config.driver));
+	else if (!config.mount_program)
+		trouble(r, "storage.conf names no mount_program: nothing calls it");
+	else if (!is_same_file(config.mount_program, own))
+		trouble(r, "storage.conf names another mount_program: %s",
+		    config.mount_program);
+	if (!c->config.whiteout_files)
+		trouble(r,
+		    "[gate] whiteout-files is not yes in layerseal.conf: layers that "
+		    "delete something cannot be sealed");
+}
+
+static void look(
+    struct report *r, enum hook_kind kind, const char *dir, const struct cli *c)
+{
+	const char *const *name = hook_names(kind);
 	CLEANUP_FREE char *safe = esc_str(dir);
 	bool any = false;
 
@@ -129,14 +158,16 @@ static void look(struct report *r, enum hook_kind kind, const char *dir)
 			continue;
 		if (!any) {
 			printf("%s in %s\n", hook_kind_name(kind), safe);
-			look_at_settings(r);
+			look_at_settings(r, kind);
 		}
 		any = r->installed = true;
 		look_at_program(r, *name);
 		if (kind == HOOK_WRAPPER)
 			look_at_path(r, *name);
-		else
+		else if (kind == HOOK_PREEXEC)
 			look_at_podman(r);
+		else
+			look_at_storage_conf(r, c);
 	}
 	if (!any)
 		printf("no %s in %s\n", hook_kind_name(kind), safe);
@@ -150,7 +181,6 @@ int hook_status(struct cli *c, int argc, char **argv, struct err *e)
 	struct report report = {0};
 	int option, r = 0;
 
-	(void)c;
 	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (option != 'd' || given)
 			return cli_usage_error(e, "hook status",
@@ -162,13 +192,13 @@ int hook_status(struct cli *c, int argc, char **argv, struct err *e)
 	buf_init(&report.program, 16U << 20);
 	if (!r)
 		r = hook_read_program(&report.program, e);
-	for (int kind = HOOK_WRAPPER; !r && kind <= HOOK_PREEXEC; kind++) {
+	for (int kind = HOOK_WRAPPER; !r && kind <= HOOK_MOUNT; kind++) {
 		CLEANUP_FREE char *dir = given ? xstrdup(given) : NULL;
 
 		if (!dir)
 			r = hook_default_dir((enum hook_kind)kind, &dir, e);
 		if (!r)
-			look(&report, (enum hook_kind)kind, dir);
+			look(&report, (enum hook_kind)kind, dir, c);
 	}
 	buf_release(&report.program);
 	if (r)

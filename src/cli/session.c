@@ -193,6 +193,7 @@ int session_open(struct cli *c, enum ledger_mode mode, struct session *s, struct
 		session_close(s);
 		return r;
 	}
+	s->store.whiteout_files = c->config.whiteout_files;
 	s->guard = (struct guard){
 	    .ledger = s->ledger,
 	    .store_id = s->store_id,

@@ -32,6 +32,15 @@ MUSTUSE int check_tree(const struct guard *g, const struct entry_seal_layer *sea
     const struct store_layer *l, bool cached, struct tree_result *measured,
     struct findings *findings, struct err *e);
 
+/* The same of a tree that is open already; `cached` as there. */
+struct tree_at {
+	int fd; /* borrowed */
+	bool cached;
+};
+MUSTUSE int check_open_tree(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, const struct tree_at *at, struct tree_result *measured,
+    struct findings *findings, struct err *e);
+
 /* The record and files of a sealed image. */
 MUSTUSE int check_image(const struct guard *g, const struct records *r,
     const struct entry_seal_image *seal, const struct store_image *i,
@@ -44,6 +53,13 @@ void check_names(
 /* Puts a failed measurement on the list: ERR_CHANGED is tree-unstable, ERR_IO tree-unreadable. */
 void check_add_failure(
     const struct store_layer *l, const struct err *why, struct findings *findings);
+
+/* What was revoked must not be used: sealed or not, changed or not. `where`: what has this digest. */
+void check_revoked(const struct guard *g, const struct digest *d, struct place where,
+    struct findings *findings);
+/* By what the record of a layer says, and by what was sealed (`sealed`: NULL if it never was). */
+void check_layer_revoked(const struct guard *g, const struct store_layer *l,
+    const struct sealed_layer *sealed, struct findings *findings);
 
 /*
  * A statprint may be recorded only for what was settled first: reads the coarse clock into *moment,

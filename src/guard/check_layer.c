@@ -54,6 +54,36 @@ void check_layer_record(const struct entry_seal_layer *seal, const struct store_
 	}
 }
 
+void check_revoked(const struct guard *g, const struct digest *d, struct place where,
+    struct findings *findings)
+{
+	const char *reason = ledger_revoked(g->ledger, d);
+	char text[DIGEST_TEXT_LEN + 1];
+	struct finding *f;
+
+	if (!reason)
+		return;
+	digest_text(d, text);
+	f = findings_add(findings, FINDING_REVOKED, where);
+	finding_expected(f, "not %s", text);
+	finding_found(f, "revoked: %s", reason);
+}
+
+void check_layer_revoked(const struct guard *g, const struct store_layer *l,
+    const struct sealed_layer *sealed, struct findings *findings)
+{
+	const struct place where = {.layer = l->id};
+
+	if (l->diff.has)
+		check_revoked(g, &l->diff.d, where, findings);
+	if (!sealed || sealed->retired)
+		return;
+	/* The record may say something else. */
+	if (!l->diff.has || !digest_equal(&l->diff.d, &sealed->seal->diff_id))
+		check_revoked(g, &sealed->seal->diff_id, where, findings);
+	check_revoked(g, &sealed->seal->tree, where, findings);
+}
+
 int check_tar_split(const struct guard *g, const struct entry_seal_layer *seal,
     const struct store_layer *l, struct findings *findings, struct err *e)
 {
@@ -193,30 +223,28 @@ static void add_unexplained(const struct entry_seal_layer *seal,
 	finding_found(f, "tree %s, and something else when read again", found);
 }
 
-int check_tree(const struct guard *g, const struct entry_seal_layer *seal,
-    const struct store_layer *l, bool cached, struct tree_result *measured,
+int check_open_tree(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, const struct tree_at *at, struct tree_result *measured,
     struct findings *findings, struct err *e)
 {
-	CLEANUP_FD int tree_fd = -1;
 	struct tree_options opt = {
 	    .threads = g->threads,
 	    .progress = g->progress,
 	    .key = ledger_statprint_key(g->ledger),
-	    .fresh = !cached,
+	    .fresh = !at->cached,
 	};
 	size_t before = findings->n + findings->dropped;
 	struct err why;
 
 	*measured = (struct tree_result){0};
-	if (guard_open_tree(g, l, &tree_fd, &why) ||
-	    tree_measure(tree_fd, &opt, measured, &why)) {
+	if (tree_measure(at->fd, &opt, measured, &why)) {
 		check_add_failure(l, &why, findings);
 		return 0;
 	}
 	if (digest_equal(&measured->digest, &seal->tree))
 		return 0;
 	measured->has_print = false;
-	if (explain(g, seal, l, tree_fd, findings, &why)) {
+	if (explain(g, seal, l, at->fd, findings, &why)) {
 		if (why.code == ERR_LEDGER) {
 			*e = why;
 			return why.code;
@@ -226,6 +254,22 @@ int check_tree(const struct guard *g, const struct entry_seal_layer *seal,
 	if (findings->n + findings->dropped == before)
 		add_unexplained(seal, l, measured, findings);
 	return 0;
+}
+
+int check_tree(const struct guard *g, const struct entry_seal_layer *seal,
+    const struct store_layer *l, bool cached, struct tree_result *measured,
+    struct findings *findings, struct err *e)
+{
+	CLEANUP_FD int tree_fd = -1;
+	struct err why;
+
+	*measured = (struct tree_result){0};
+	if (guard_open_tree(g, l, &tree_fd, &why)) {
+		check_add_failure(l, &why, findings);
+		return 0;
+	}
+	return check_open_tree(g, seal, l,
+	    &(struct tree_at){.fd = tree_fd, .cached = cached}, measured, findings, e);
 }
 
 int check_settle(const struct guard *g, const struct store_layer *l,

@@ -9,7 +9,7 @@
 
 void config_default(struct config *c)
 {
-	*c = (struct config){.level = LEVEL_STAT};
+	*c = (struct config){.level = LEVEL_STAT, .gate_unsealed = GATE_FRESH};
 	policy_default(&c->policy);
 }
 
@@ -36,6 +36,14 @@ static int set_threads(struct config *c, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_flag(bool *to, const char *name, const char *value, struct err *e)
+{
+	*to = strcmp(value, "yes") == 0;
+	if (*to || strcmp(value, "no") == 0)
+		return 0;
+	return err_set(e, ERR_USAGE, "%s: '%s' is not yes or no", name, value);
+}
+
 static int set_verify(
     struct config *c, const char *name, const char *value, struct err *e)
 {
@@ -45,13 +53,8 @@ static int set_verify(
 			    e, ERR_USAGE, "level: '%s' is not stat, full or oci", value);
 		return 0;
 	}
-	if (strcmp(name, "cached") == 0) {
-		c->cached = strcmp(value, "yes") == 0;
-		if (!c->cached && strcmp(value, "no") != 0)
-			return err_set(
-			    e, ERR_USAGE, "cached: '%s' is not yes or no", value);
-		return 0;
-	}
+	if (strcmp(name, "cached") == 0)
+		return set_flag(&c->cached, name, value, e);
 	if (strcmp(name, "threads") == 0)
 		return set_threads(c, value, e);
 	return err_set(e, ERR_USAGE, "section [verify] has no setting '%s'", name);
@@ -159,6 +162,18 @@ static int set_key(struct config *c, const char *name, const char *value, struct
 	return err_set(e, ERR_USAGE, "section [key] has no setting '%s'", name);
 }
 
+static int set_gate(struct config *c, const char *name, const char *value, struct err *e)
+{
+	if (strcmp(name, "whiteout-files") == 0)
+		return set_flag(&c->whiteout_files, name, value, e);
+	if (strcmp(name, "unsealed") != 0)
+		return err_set(e, ERR_USAGE, "section [gate] has no setting '%s'", name);
+	if (!gate_unsealed_parse(value, &c->gate_unsealed))
+		return err_set(
+		    e, ERR_USAGE, "unsealed: '%s' is not deny, fresh or allow", value);
+	return 0;
+}
+
 static int set_attest(
     struct config *c, const char *name, const char *value, struct err *e)
 {
@@ -200,6 +215,7 @@ static const struct section {
     {"[anchor]", set_anchor},
     {"[findings]", set_finding},
     {"[attest]", set_attest},
+    {"[gate]", set_gate},
 };
 
 static int enter_section(const char *line, const struct section **out, struct err *e)

@@ -8,6 +8,9 @@
  *   threads = 0         # 0: one per processor
  *   [ledger]
  *   trust = /etc/layerseal/trusted-keys
+ *   [gate]
+ *   unsealed = fresh    # deny, fresh, allow
+ *   whiteout-files = no # yes: the store is used with a mount program
  *   [findings]
  *   name-unsealed = ignore
  *   [key]
@@ -25,6 +28,7 @@
 #define GUARD_CONFIG_H
 
 #include "crypto/signer.h"
+#include "guard/gate.h"
 #include "guard/policy.h"
 #include "guard/verify.h"
 #include "ledger/anchor.h"
@@ -42,6 +46,8 @@ struct config {
 	enum verify_level level;
 	bool cached;
 	unsigned threads;
+	enum gate_unsealed gate_unsealed;
+	bool whiteout_files; /* layers may have been unpacked for a mount program */
 	struct key_settings key;
 	struct anchor_settings anchors;
 	char *trust_file; /* absolute; NULL: the default for the ledger */

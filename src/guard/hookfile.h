@@ -15,6 +15,8 @@
 #define HOOK_MARK "layerseal hook, installed by layerseal hook install"
 /* The hook's name in a directory of pre-exec hooks; any other name is that of the engine it wraps. */
 #define HOOK_PREEXEC_NAME "50-layerseal"
+/* The mount program's. */
+#define HOOK_MOUNT_NAME "layerseal-mount"
 
 /* Strings are owned; all are absolute paths. */
 struct hookfile {

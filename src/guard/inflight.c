@@ -114,7 +114,7 @@ static void add_text(char ***texts, size_t *n, char *text)
 }
 
 /* A file that is no build's, or of another store, counts nothing. */
-static void add_build(struct inflight_others *o, const struct store_id *store,
+static bool add_build(struct inflight_others *o, const struct store_id *store,
     const char *build, char *text)
 {
 	struct store_id id;
@@ -122,7 +122,7 @@ static void add_build(struct inflight_others *o, const struct store_id *store,
 
 	if (!hex_decode(id.bytes, sizeof(id.bytes), line) ||
 	    memcmp(id.bytes, store->bytes, sizeof(id.bytes)) != 0)
-		return;
+		return false;
 	add_text(&o->builds, &o->n, xstrdup(build));
 	while (rest && *rest) {
 		struct buf name;
@@ -135,6 +135,15 @@ static void add_build(struct inflight_others *o, const struct store_id *store,
 			add_text(&o->names, &o->n_names, buf_take(&name));
 		buf_release(&name);
 	}
+	return true;
+}
+
+/* A file is written once, when its build begins. */
+static void note_begin(struct inflight_others *o, const struct timespec *t)
+{
+	if (!o->since.tv_sec || t->tv_sec < o->since.tv_sec ||
+	    (t->tv_sec == o->since.tv_sec && t->tv_nsec < o->since.tv_nsec))
+		o->since = *t;
 }
 
 static void look_at(
@@ -142,6 +151,7 @@ static void look_at(
 {
 	CLEANUP_FD int fd = -1;
 	CLEANUP_BUF struct buf text;
+	struct stat st;
 	struct err ignored;
 
 	buf_init(&text, FILE_MAX);
@@ -151,8 +161,9 @@ static void look_at(
 		unlinkat(dirfd, build, 0); /* its build was killed */
 		return;
 	}
-	if (fs_read_file(dirfd, build, FILE_MAX, &text, NULL, &ignored) == 0 && text.len)
-		add_build(o, store, build, text.data);
+	if (fs_read_file(dirfd, build, FILE_MAX, &text, &st, &ignored) == 0 && text.len &&
+	    add_build(o, store, build, text.data))
+		note_begin(o, &st.st_mtim);
 }
 
 int inflight_others(const char *ledger_dir, const struct store_id *store,

@@ -10,6 +10,8 @@
 #ifndef GUARD_INFLIGHT_H
 #define GUARD_INFLIGHT_H
 
+#include <time.h>
+
 #include "ledger/entry.h"
 
 struct inflight;
@@ -26,6 +28,7 @@ struct inflight_others {
 	size_t n;
 	char **names; /* that they will give */
 	size_t n_names;
+	struct timespec since; /* when the first of them began; tv_sec 0: there is none */
 };
 /* `self` may be NULL: then all of them. */
 MUSTUSE int inflight_others(const char *ledger_dir, const struct store_id *store,

@@ -125,37 +125,6 @@ static void add_unsealed(struct verification *v, const struct store_layer *l,
 		    f, "another creation (%s) of a layer that was sealed", l->created);
 }
 
-/* Whatever else is said of it: sealed or not, changed or not. */
-static void check_revoked(
-    struct verification *v, const struct digest *d, struct place where)
-{
-	const char *reason = ledger_revoked(v->g->ledger, d);
-	char text[DIGEST_TEXT_LEN + 1];
-	struct finding *f;
-
-	if (!reason)
-		return;
-	digest_text(d, text);
-	f = findings_add(&v->out->findings, FINDING_REVOKED, where);
-	finding_expected(f, "not %s", text);
-	finding_found(f, "revoked: %s", reason);
-}
-
-static void check_layer_revoked(struct verification *v, const struct store_layer *l,
-    const struct sealed_layer *sealed)
-{
-	const struct place where = {.layer = l->id};
-
-	if (l->diff.has)
-		check_revoked(v, &l->diff.d, where);
-	if (!sealed || sealed->retired)
-		return;
-	/* The record may say something else. */
-	if (!l->diff.has || !digest_equal(&l->diff.d, &sealed->seal->diff_id))
-		check_revoked(v, &sealed->seal->diff_id, where);
-	check_revoked(v, &sealed->seal->tree, where);
-}
-
 /* What one recorded layer is, and whether its tree is to be answered for. */
 static void consider_layer(struct verification *v, size_t index)
 {
@@ -168,7 +137,7 @@ static void consider_layer(struct verification *v, size_t index)
 	if (role == LAYER_TRANSIENT || !v->scope.layer[index])
 		return;
 	if (role != LAYER_CONTAINER)
-		check_layer_revoked(v, l, sealed);
+		check_layer_revoked(v->g, l, sealed, &v->out->findings);
 	/* What was sealed is looked at, whatever its record says that it is now. */
 	if (role == LAYER_MAPPED && (!sealed || sealed->retired)) {
 		findings_add(&v->out->findings, FINDING_LAYER_MAPPED,
@@ -417,7 +386,8 @@ static int consider_image(struct verification *v, size_t index, struct err *e)
 	}
 	v->out->images++;
 	if (hex_decode(id.bytes, sizeof(id.bytes), i->id))
-		check_revoked(v, &id, (struct place){.image = i->id});
+		check_revoked(
+		    v->g, &id, (struct place){.image = i->id}, &v->out->findings);
 	if (sealed && !sealed->retired) {
 		note_sealed(&v->out->sealed, i->id);
 		r = check_image(
@@ -457,7 +427,7 @@ static void record_remeasures(struct verification *v)
 		v->out->remeasured = v->n_remeasures;
 }
 
-static enum verdict judge(const struct findings *list)
+enum verdict verdict_of(const struct findings *list)
 {
 	enum verdict verdict = list->dropped ? VERDICT_VIOLATED : VERDICT_CLEAN;
 
@@ -518,7 +488,7 @@ int guard_verify(struct guard *g, const struct verify_options *opt, enum verdict
 		policy_apply(g->policy, &out->findings);
 		users_fill(&v.survey.records, &out->findings);
 		record_remeasures(&v);
-		*verdict = judge(&out->findings);
+		*verdict = verdict_of(&out->findings);
 	}
 	free(v.remeasures);
 	free(v.subjects);

@@ -21,6 +21,8 @@ enum verdict { VERDICT_UNVERIFIABLE, VERDICT_VIOLATED, VERDICT_CLEAN };
 
 const char *verdict_name(enum verdict v);
 enum exit_status verdict_exit_status(enum verdict v);
+/* What findings come to, once a policy has given them severities. */
+enum verdict verdict_of(const struct findings *list);
 
 /* What the tree of a layer and the files beside it looked like at one moment. */
 struct layer_print {

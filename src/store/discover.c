@@ -491,8 +491,8 @@ static void add_mount_option(struct store_config *c, const char *key, const char
 static int apply_option(
     struct store_config *c, const char *key, const char *value, struct err *e)
 {
-	static const char *const harmless[] = {"mountopt", "mount_program", "size",
-	    "inodes", "skip_mount_home", "override_kernel_check"};
+	static const char *const harmless[] = {
+	    "mountopt", "size", "inodes", "skip_mount_home", "override_kernel_check"};
 
 	if (strcmp(key, "imagestore") == 0 || strcmp(key, "additionalimagestore") == 0 ||
 	    strcmp(key, "additionalimagestores") == 0)
@@ -515,7 +515,10 @@ static int apply_option(
 		return err_set(
 		    e, ERR_STORE, "storage option force_mask is not supported");
 	}
-	if (is_one_of(key, harmless, ARRAY_LEN(harmless))) {
+	if (strcmp(key, "mount_program") == 0)
+		replace(&c->mount_program, value);
+	if (strcmp(key, "mount_program") == 0 ||
+	    is_one_of(key, harmless, ARRAY_LEN(harmless))) {
 		add_mount_option(c, key, value);
 		return 0;
 	}

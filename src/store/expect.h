@@ -73,8 +73,16 @@ struct expect_xattrs {
 	struct expect_xattr v[]; /* sorted by name */
 };
 
+/* How deletions were unpacked. */
+enum expect_whiteouts {
+	EXPECT_WHITEOUTS_UNSAID, /* as below */
+	EXPECT_WHITEOUTS_KERNEL, /* as the kernel's overlayfs takes them */
+	EXPECT_WHITEOUTS_FILES, /* as they are in the tar: files .wh.NAME, for a mount program */
+};
+
 struct expect {
 	enum store_driver driver;
+	enum expect_whiteouts whiteouts; /* overlay */
 	bool
 	    userns; /* extracted in a user namespace: devices and some xattrs are left out */
 	uint32_t layer; /* counts from 1 */
@@ -106,6 +114,9 @@ void expect_next_layer(struct expect *x);
  */
 MUSTUSE int expect_header(
     struct expect *x, const struct tar_header *h, uint32_t *node, struct err *e);
+
+/* True for the path of a deletion in a tar. */
+bool expect_is_whiteout(const char *path);
 
 /* The name at an absolute path ("/" for the root), EXPECT_NONE if there is none. */
 uint32_t expect_find(const struct expect *x, const char *path);

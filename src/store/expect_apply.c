@@ -400,6 +400,13 @@ static bool skipped(const struct expect *x, const char *path, bool absolute, boo
 	       strcmp(path, WHITEOUT_OPAQUE) != 0;
 }
 
+bool expect_is_whiteout(const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	return strncmp(base ? base + 1 : path, WHITEOUT, strlen(WHITEOUT)) == 0;
+}
+
 int expect_header(
     struct expect *x, const struct tar_header *h, uint32_t *node, struct err *e)
 {
@@ -421,7 +428,7 @@ int expect_header(
 		return e->code;
 	base = strrchr(path, '/');
 	base = base ? base + 1 : path;
-	whiteout = strncmp(base, WHITEOUT, strlen(WHITEOUT)) == 0;
+	whiteout = x->whiteouts != EXPECT_WHITEOUTS_FILES && expect_is_whiteout(base);
 	if (dir == EXPECT_NONE)
 		return whiteout ? 0 : refuse(e, "a name below a whiteout");
 	if (!whiteout)

@@ -24,8 +24,8 @@ struct identity;
  * its headers read, but its tree is not judged.
  *
  * Limits: the tar of a sparse member cannot be remade from tar-split (podman cannot either), so
- * such a layer always has findings. Whiteouts are expected as the kernel's overlayfs takes them,
- * not as files named .wh.* for fuse-overlayfs; force_mask is not known.
+ * such a layer always has findings. Whiteouts are expected as the kernel's overlayfs takes them, or,
+ * if the store allows it (store.h), all of a layer's as files named .wh.*; force_mask is not known.
  */
 struct identity *identity_new(const struct store *s);
 void identity_free(struct identity *id);

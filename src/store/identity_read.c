@@ -263,6 +263,21 @@ static bool same_reading(struct archive_entry *a, const struct tar_header *h)
 	       archive_entry_gid(a) == (la_int64_t)h->gid;
 }
 
+/* The first deletion tells how this layer's were unpacked; all must be like it. */
+static void note_whiteout(const struct reader *r, const char *path)
+{
+	struct expect *x = r->id->expect;
+	CLEANUP_FD int fd = -1;
+	struct err ignored;
+
+	if (!r->id->store->whiteout_files || x->driver != STORE_OVERLAY ||
+	    x->whiteouts != EXPECT_WHITEOUTS_UNSAID || !expect_is_whiteout(path))
+		return;
+	x->whiteouts = fs_open(r->in->tree_fd, path, O_PATH, &fd, &ignored) == 0
+			   ? EXPECT_WHITEOUTS_FILES
+			   : EXPECT_WHITEOUTS_KERNEL;
+}
+
 static int header(struct reader *r, struct archive_entry *a, struct err *e)
 {
 	la_int64_t from = archive_read_header_position(r->archive);
@@ -281,6 +296,7 @@ static int header(struct reader *r, struct archive_entry *a, struct err *e)
 	    expect_clean(h.name, r->want_path, &absolute, e))
 		return e->code;
 	drop_raw(r, (uint64_t)to);
+	note_whiteout(r, r->want_path);
 	if (!same_reading(a, &h))
 		err_set(e, ERR_MALFORMED, "two readers of tar understand it differently");
 	else if (r->extras != h.globals)

@@ -169,6 +169,7 @@ static int read_between_writes(
 	    e, ERR_CHANGED, "store %s: the records kept changing", s->config->graphroot);
 }
 
+/* `locked` NULL: without trying. */
 static int take_snapshot(
     struct snapshot *snap, const struct store *s, bool *locked, struct err *e)
 {
@@ -176,8 +177,7 @@ static int take_snapshot(
 	int r;
 
 	snapshot_init(snap, s);
-	*locked = store_lock_try(s, &lock);
-	if (!*locked)
+	if (!locked || !(*locked = store_lock_try(s, &lock)))
 		return read_between_writes(snap, s, e);
 	r = read_all(snap, s, e);
 	store_lock_release(&lock);
@@ -257,14 +257,14 @@ static int refuse_toc_layers(const struct records *r, struct err *e)
 	return 0;
 }
 
-int records_read(
-    const struct store *s, struct records *out, struct findings *findings, struct err *e)
+static int read_records(const struct store *s, bool lock, struct records *out,
+    struct findings *findings, struct err *e)
 {
 	struct snapshot snap = {0};
 	int r;
 
 	*out = (struct records){0};
-	r = take_snapshot(&snap, s, &out->locked, e);
+	r = take_snapshot(&snap, s, lock ? &out->locked : NULL, e);
 	if (!r)
 		r = parse_all(&snap, s, out, findings, e);
 	snapshot_release(&snap);
@@ -275,6 +275,18 @@ int records_read(
 	if (r)
 		records_release(out);
 	return r;
+}
+
+int records_read(
+    const struct store *s, struct records *out, struct findings *findings, struct err *e)
+{
+	return read_records(s, true, out, findings, e);
+}
+
+int records_read_beside(
+    const struct store *s, struct records *out, struct findings *findings, struct err *e)
+{
+	return read_records(s, false, out, findings, e);
 }
 
 void records_release(struct records *r)

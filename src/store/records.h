@@ -110,6 +110,9 @@ struct records {
  */
 MUSTUSE int records_read(
     const struct store *s, struct records *out, struct findings *findings, struct err *e);
+/* The same for whom an engine started that holds the locks until this ends: tries none. */
+MUSTUSE int records_read_beside(
+    const struct store *s, struct records *out, struct findings *findings, struct err *e);
 void records_release(struct records *r);
 #define CLEANUP_RECORDS CLEANUP(records_release)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rootless.h: within store/ only: who we are to podman. */
+/* rootless.h: who we are to podman. */
 #ifndef STORE_ROOTLESS_H
 #define STORE_ROOTLESS_H
 

@@ -36,6 +36,7 @@ void store_config_release(struct store_config *c)
 	free(c->graphroot);
 	free(c->runroot);
 	free(c->imagestore);
+	free(c->mount_program);
 	for (size_t i = 0; i < c->n_additional; i++)
 		free(c->additional[i]);
 	free(c->additional);

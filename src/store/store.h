@@ -19,6 +19,8 @@ struct store_config {
 	char *runroot;
 	enum store_driver driver;
 	char *imagestore; /* split image store, or NULL */
+	char *
+	    mount_program; /* as storage.conf or an option names it now, or NULL; not in the ledger */
 	char **
 	    additional; /* additional (read-only) image stores, in the order podman looks */
 	size_t n_additional;
@@ -73,6 +75,11 @@ struct store {
 	struct store_place *places;	   /* [0] is the graphroot */
 	size_t n_places;
 	int runroot_fd; /* -1 if it does not exist (after a reboot) */
+	/*
+	 * Layers may have been unpacked for a mount program: deletions as files .wh.NAME. False when opened;
+	 * only whoever asks for it knows.
+	 */
+	bool whiteout_files;
 	bool
 	    user_xattrs; /* rootless, or a user's store: overlay marks are user.overlay.* */
 };

@@ -15,6 +15,9 @@
 
 #define LINK_LEN 26
 
+/* What a link in l/ must lead to: the id in "../<id>/diff", into `out`; false for any other text. */
+bool store_link_target(const char *target, char out[static ID_LEN + 1]);
+
 /* Per layer, in the order of records->layers. */
 struct layer_structure {
 	char link[LINK_LEN +

@@ -14,6 +14,16 @@
 #define LINK_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 #define LOWER_MAX (1U << 20) /* podman's limit is 500 links of 29 bytes */
 
+bool store_link_target(const char *target, char out[static ID_LEN + 1])
+{
+	if (strlen(target) != ID_LEN + strlen("..//diff") ||
+	    strncmp(target, "../", 3) != 0 || strcmp(target + 3 + ID_LEN, "/diff") != 0)
+		return false;
+	memcpy(out, target + 3, ID_LEN);
+	out[ID_LEN] = '\0';
+	return hex_is(out, ID_LEN);
+}
+
 static int driver_fd(const struct overlay *o, const struct store_layer *l)
 {
 	return o->k->s->places[look_tree_place(o->k, l)].driver_fd;
@@ -108,17 +118,6 @@ static struct owner *find_owner(const struct overlay *o, const char *link, size_
 	return NULL;
 }
 
-/* The id in "../<id>/diff", into `out`; false for any other text. */
-static bool target_id(const char *target, char out[static ID_LEN + 1])
-{
-	if (strlen(target) != ID_LEN + strlen("..//diff") ||
-	    strncmp(target, "../", 3) != 0 || strcmp(target + 3 + ID_LEN, "/diff") != 0)
-		return false;
-	memcpy(out, target + 3, ID_LEN);
-	out[ID_LEN] = '\0';
-	return hex_is(out, ID_LEN);
-}
-
 /*
  * A well-formed link without an owner. The link file of a layer being created comes after its link.
  * Removing a layer of a split image store leaves its link behind (removeCommon() looks in the
@@ -145,7 +144,7 @@ static void check_link(struct overlay *o, size_t place, int l_fd, const char *na
 
 	if (r == ERR_NOT_FOUND)
 		return;
-	if (!r && target_id(target, id)) {
+	if (!r && store_link_target(target, id)) {
 		if (owner && strcmp(id, owner->layer->id) == 0) {
 			owner->seen = true;
 			return;

@@ -160,6 +160,7 @@ struct visit {
 	struct node *node;
 	struct walk_sum sum;
 	uint64_t entries;
+	bool whiteout_files;
 	bool named; /* the error at hand names its object */
 };
 
@@ -214,6 +215,7 @@ static int add_entry(
 	struct walk_stat st;
 	int r;
 
+	v->whiteout_files |= strncmp(name, ".wh.", strlen(".wh.")) == 0;
 	if (type == DT_DIR) {
 		walk_names_add(&n->subdirs, name, len, type);
 		return 0;
@@ -278,6 +280,7 @@ static void read_node(struct node *n)
 	pthread_mutex_lock(&t->lock);
 	t->sum.v += v.sum.v;
 	t->job->entries += v.entries;
+	t->job->whiteout_files |= v.whiteout_files;
 	pthread_mutex_unlock(&t->lock);
 	if (t->run->progress)
 		progress_add(&t->run->progress->files_done, v.entries);
@@ -350,6 +353,7 @@ void statprint_run(struct statprint_job *jobs, size_t n, const struct xxh_key *k
 	for (size_t i = 0; i < n; i++) {
 		jobs[i].rc = 0;
 		jobs[i].entries = 0;
+		jobs[i].whiteout_files = false;
 		tasks[i].run = &run;
 		tasks[i].job = &jobs[i];
 		pthread_mutex_init(&tasks[i].lock, NULL);

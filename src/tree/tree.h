@@ -71,6 +71,7 @@ struct statprint_job {
 	    path; /* of the tree below base_fd, opened with fs_open_dir() when its turn comes */
 	struct statprint print; /* out */
 	uint64_t entries;	/* out */
+	bool whiteout_files;	/* out: some name begins with ".wh." */
 	int rc;			/* out: 0 or an error code */
 	struct err err;		/* out, with rc */
 };

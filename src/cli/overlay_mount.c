@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* overlay_mount.c: see overlay_mount.h. */
+#include "cli/overlay_mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "store/rootless.h"
+
+#define FD_DIR "/proc/self/fd"
+#define FUSE_PROGRAM "/usr/bin/fuse-overlayfs"
+/* mount(2) takes a page of options. */
+#define OPTIONS_MAX 4095
+
+/* "lowerdir=A:B,upperdir=C,workdir=D", each a descriptor with `prefix` in front. */
+static int add_dirs(
+    struct buf *out, const struct gate_pass *p, const char *prefix, struct err *e)
+{
+	int r = buf_adds(out, "lowerdir=", e);
+
+	for (size_t i = 0; !r && i < p->n_lowers; i++)
+		r = buf_addf(out, e, "%s%s%d", i ? ":" : "", prefix, p->lowers[i]);
+	if (!r && p->upper >= 0)
+		r = buf_addf(out, e, ",upperdir=%s%d,workdir=%s%d", prefix, p->upper,
+		    prefix, p->work);
+	return r;
+}
+
+static int add_more(struct buf *out, const char *options, struct err *e)
+{
+	return *options ? buf_addf(out, e, ",%s", options) : 0;
+}
+
+/*
+ * A layer that this engine, or another, has mounted already: two overlays that write to one directory
+ * would spoil each other's files. The driver knows the mount programs' mounts as FUSE only, and asks again.
+ */
+static bool is_mounted(const struct gate_pass *p)
+{
+	struct statx st;
+	struct statfs fs;
+
+	return p->upper >= 0 &&
+	       statx(p->target, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_TYPE, &st) ==
+		   0 &&
+	       st.stx_attributes & st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT &&
+	       fstatfs(p->target, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+/* The kernel resolves names below FD_DIR to what the descriptors are: relative names save its room. */
+static int mount_by_kernel(const struct mount_args *a, const struct gate_pass *p,
+    const char *target, struct err *e)
+{
+	const char *more =
+	    rootless_namespace() && !strstr(a->options, "userxattr") ? "userxattr" : "";
+	CLEANUP_BUF struct buf options;
+	int r;
+
+	buf_init(&options, OPTIONS_MAX);
+	r = add_dirs(&options, p, "", e);
+	if (!r)
+		r = add_more(&options, a->options, e);
+	if (!r)
+		r = add_more(&options, more, e);
+	if (!r && chdir(FD_DIR))
+		r = err_sys(e, FD_DIR);
+	if (!r && mount("overlay", target, "overlay", a->flags, options.data))
+		r = err_sys(e, "mount %s (overlay, %s)", a->target, options.data);
+	return r;
+}
+
+/* ---- fuse-overlayfs ---- */
+
+/* Of root's, or of somebody in whose namespace there is no root's. */
+static bool has_fuse(void)
+{
+	struct stat st;
+
+	return stat(FUSE_PROGRAM, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (st.st_uid == 0 || rootless_namespace()) &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH)) && access(FUSE_PROGRAM, X_OK) == 0;
+}
+
+static NORETURN void become_fuse(
+    const struct gate_pass *p, const char *options, const char *target)
+{
+	const char *argv[] = {FUSE_PROGRAM, "-o", options, target, NULL};
+
+	for (size_t i = 0; i < p->n_lowers; i++)
+		fcntl(p->lowers[i], F_SETFD, 0);
+	if (p->upper >= 0) {
+		fcntl(p->upper, F_SETFD, 0);
+		fcntl(p->work, F_SETFD, 0);
+	}
+	execv(FUSE_PROGRAM, (char **)(uintptr_t)argv);
+	_exit(127);
+}
+
+/* The program goes into the background once the mount is there. */
+static int mount_by_fuse(
+    const struct mount_args *a, const struct gate_pass *p, struct err *e)
+{
+	CLEANUP_BUF struct buf options;
+	int r, status = 0;
+	pid_t child;
+
+	buf_init(&options, 2 * MOUNTARGS_BYTES_MAX);
+	r = add_dirs(&options, p, FD_DIR "/", e);
+	if (!r)
+		r = add_more(&options, a->fuse_options, e);
+	if (r)
+		return r;
+	child = fork();
+	if (child == 0)
+		become_fuse(p, options.data, a->target);
+	while (child > 0 && waitpid(child, &status, 0) < 0) {
+		if (errno != EINTR)
+			child = -1;
+	}
+	if (child < 0)
+		return err_sys(e, FUSE_PROGRAM);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0
+		   ? 0
+		   : err_set(e, ERR_IO, FUSE_PROGRAM " did not mount %s", a->target);
+}
+
+/* Why the kernel cannot do it, or NULL. */
+static const char *why_fuse(const struct mount_args *a, const struct gate_pass *p)
+{
+	if (p->whiteout_files)
+		return "the layers hold deletions as files (.wh.NAME), as an engine with "
+		       "a mount program unpacks them, which the kernel does not know";
+	return a->fuse_needed_by;
+}
+
+static int mount_anyhow(const struct mount_args *a, const struct gate_pass *p,
+    const char *target, struct err *e)
+{
+	const char *why = why_fuse(a, p);
+	int r;
+
+	if (why && !has_fuse())
+		return err_set(
+		    e, ERR_REFUSED, "%s: install fuse-overlayfs (%s)", why, FUSE_PROGRAM);
+	if (why)
+		return mount_by_fuse(a, p, e);
+	r = mount_by_kernel(a, p, target, e);
+	return r && rootless_namespace() && has_fuse() ? mount_by_fuse(a, p, e) : r;
+}
+
+int overlay_mount(const struct mount_args *a, const struct gate_pass *p, struct err *e)
+{
+	CLEANUP_FREE char *target = xasprintf(FD_DIR "/%d", p->target);
+	int r;
+
+	if (is_mounted(p))
+		return mount(target, target, NULL, MS_BIND, NULL)
+			   ? err_sys(e, "mount %s once more", a->target)
+			   : 0;
+	r = mount_anyhow(a, p, target, e);
+	if (!r && a->propagation && mount(NULL, a->target, NULL, a->propagation, NULL))
+		r = err_sys(e, "propagation of %s", a->target);
+	return r;
+}
