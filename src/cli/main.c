@@ -27,7 +27,8 @@ static const struct command commands[] = {
 	.summary = "compare the store with what was sealed"},
     {.name = "build",
 	.run = cmd_build,
-	.usage = "[--remove] [--quiet] [--] podman|buildah [OPTION]... build [ARGUMENT]...",
+	.usage =
+	    "[--remove] [--quiet] [--] podman|buildah [OPTION]... build [ARGUMENT]...",
 	.summary = "verify, build, verify again, seal what was built"},
     {.name = "purge",
 	.run = cmd_purge,

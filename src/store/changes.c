@@ -227,11 +227,17 @@ int changes_fd(const struct changes *c)
 static void see(
     struct changes *c, const struct layer *l, const char *dir, const char *name)
 {
+	const char *id = l ? l->id : NULL;
+	CLEANUP_FREE char *path = *dir ? xasprintf("%s/%s", dir, name) : xstrdup(name);
+
+	for (size_t i = 0; i < c->n_seen; i++) {
+		if (c->seen[i].layer == id && strcmp(c->seen[i].path, path) == 0)
+			return;
+	}
 	if (c->n_seen == SEEN_MAX)
 		return;
 	c->seen = xreallocarray(c->seen, c->n_seen + 1, sizeof(*c->seen));
-	c->seen[c->n_seen++] = (struct changes_seen){
-	    l ? l->id : NULL, *dir ? xasprintf("%s/%s", dir, name) : xstrdup(name)};
+	c->seen[c->n_seen++] = (struct changes_seen){id, take_ptr(path)};
 }
 
 /* Mount points and scratch directories, which engines make where they mount a layer. */
