@@ -18,6 +18,7 @@ struct cli {
 	char *config_dir;	    /* where trust files are by default */
 	char *trust_file;	    /* NULL: the default for this ledger */
 	struct store_options store; /* --root and its kin */
+	const char *user;	    /* --user: whose store; NULL: as the ledger says */
 	struct config config;
 	struct progress progress;
 	int passphrase_fd; /* --passphrase-fd, or -1 */
@@ -139,6 +140,13 @@ void session_close(struct session *s);
  * What decides about trust may be root's, who is nobody in there: that is looked at before.
  */
 MUSTUSE int userns_enter(const struct cli *c, struct err *e);
+
+/*
+ * The store that options, files and environment mean: this user's own, then inside the user namespace, or with
+ * --user that of the user (store_discover_for()).
+ */
+MUSTUSE int cli_discover(const struct cli *c, const struct store_options *options,
+    bool engine_conf, struct store_config *out, struct err *e);
 
 /* Refuses options and arguments a command does not have; *e names them. `verb`: "seal", "key show". */
 int cli_usage_error(struct err *e, const char *verb, const char *what);

@@ -61,8 +61,8 @@ static void take_store_options(const struct cli *c, struct engine_command *k)
 	k->imagestore = k->imagestore ? k->imagestore : c->store.imagestore;
 }
 
-static int check_command(
-    const struct build_arguments *a, const struct engine_command *k, struct err *e)
+static int check_command(const struct cli *c, const struct build_arguments *a,
+    const struct engine_command *k, struct err *e)
 {
 	const char *remote = engine_remote_by(a->engine, k);
 	int r = buildargs_check(a->command, k, e);
@@ -72,7 +72,7 @@ static int check_command(
 		    "%s sends this to another podman, whose store cannot be guarded from "
 		    "here",
 		    remote);
-	return r ? r : engine_store_is_clear(k, e);
+	return r ? r : engine_store_is_clear(c, k, e);
 }
 
 /* ---- one run ---- */
@@ -120,6 +120,12 @@ static int open_all(struct cli *c, const struct build_arguments *a,
 		return r;
 	c->store = (struct store_options){.root = b->wanted.graphroot};
 	r = session_open(c, LEDGER_WRITE, &b->session, e);
+	if (!r && b->session.config.account)
+		r = err_set(e, ERR_USAGE,
+		    "root builds nothing in the store of user %s: let the user build, "
+		    "and "
+		    "verify before and seal after it",
+		    b->session.config.account->name);
 	return r ? r : engine_store_compare(&b->wanted, &b->session.config, e);
 }
 
@@ -245,7 +251,7 @@ int cmd_build(struct cli *c, int argc, char **argv, struct err *e)
 		return r;
 	engine_command_parse(a.engine, a.command, &k);
 	take_store_options(c, &k);
-	r = check_command(&a, &k, e);
+	r = check_command(c, &a, &k, e);
 	if (!r)
 		r = open_all(c, &a, &k, &b, e);
 	if (r)

@@ -74,7 +74,21 @@ static bool describes(const struct entry_init *known, const struct store_config 
 		if (!same(known->additional[i], config->additional[i]))
 			return false;
 	}
-	return true;
+	return same(known->user, config->account ? config->account->name : NULL);
+}
+
+/* The user's ranges of ids may have been changed, and with them the owners of all files. */
+static bool has_same_ids(
+    const struct entry_init *known, const struct store_config *config)
+{
+	CLEANUP_FREE char *uids = NULL;
+	CLEANUP_FREE char *gids = NULL;
+
+	if (!config->account)
+		return true;
+	uids = idmap_text(&config->account->uids);
+	gids = idmap_text(&config->account->gids);
+	return same(known->uids, uids) && same(known->gids, gids);
 }
 
 static char *writable(const char *s)
@@ -82,12 +96,25 @@ static char *writable(const char *s)
 	return s ? xstrdup(s) : NULL;
 }
 
-static int enter_store(struct ledger *l, const struct store_config *config, struct err *e)
+static void set_account(struct entry_init *init, const struct account *a)
+{
+	init->user = xstrdup(a->name);
+	init->uids = idmap_text(&a->uids);
+	init->gids = idmap_text(&a->gids);
+}
+
+/* `again`: the id that the store has already, or NULL. */
+static int enter_store(struct ledger *l, const struct store_id *again,
+    const struct store_config *config, struct err *e)
 {
 	struct entry en = {.op = ENTRY_INIT, .time = time(NULL)};
 	int r;
 
 	crypto_random(en.store.bytes, sizeof(en.store.bytes));
+	if (again)
+		en.store = *again;
+	if (config->account)
+		set_account(&en.init, config->account);
 	en.init.graphroot = xstrdup(config->graphroot);
 	en.init.runroot = xstrdup(config->runroot);
 	en.init.driver = xstrdup(store_driver_name(config->driver));
@@ -111,15 +138,15 @@ static int enter_if_unknown(const struct cli *c, struct ledger **l,
     const struct store_config *config, bool *entered, struct err *e)
 {
 	struct store_id id;
+	bool known = ledger_find_store(*l, config->graphroot, &id);
 	int r;
 
-	*entered = !ledger_find_store(*l, config->graphroot, &id);
-	if (*entered) {
-		r = open_to_write(c, l, e);
-		return r ? r : enter_store(*l, config, e);
+	*entered = !known || !has_same_ids(ledger_store(*l, &id), config);
+	if (!known || describes(ledger_store(*l, &id), config)) {
+		r = *entered ? open_to_write(c, l, e) : 0;
+		return r || !*entered ? r
+				      : enter_store(*l, known ? &id : NULL, config, e);
 	}
-	if (describes(ledger_store(*l, &id), config))
-		return 0;
 	return err_set(e, ERR_REFUSED,
 	    "store %s is in the ledger with other settings (layerseal status shows them)",
 	    config->graphroot);
@@ -178,9 +205,7 @@ int cmd_init(struct cli *c, int argc, char **argv, struct err *e)
 	int r = parse_options(argc, argv, &choice, &chosen, e);
 
 	if (!r)
-		r = userns_enter(c, e);
-	if (!r)
-		r = store_discover(&c->store, &config, e);
+		r = cli_discover(c, &c->store, false, &config, e);
 	if (!r)
 		r = store_open(&config, &store, e);
 	if (!r)

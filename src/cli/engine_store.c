@@ -7,7 +7,8 @@
 
 #include "store/engineconf.h"
 
-int engine_store_is_clear(const struct engine_command *k, struct err *e)
+int engine_store_is_clear(
+    const struct cli *c, const struct engine_command *k, struct err *e)
 {
 	int r;
 
@@ -23,6 +24,9 @@ int engine_store_is_clear(const struct engine_command *k, struct err *e)
 		    "--module %s may move the store: put its settings into "
 		    "containers.conf",
 		    k->module);
+	/* Those of another user are looked at by store_discover_for(). */
+	if (c->user)
+		return 0;
 	r = engine_environment_check(e);
 	return r ? r : engine_conf_check(e);
 }
@@ -50,10 +54,8 @@ int engine_store_discover(const struct cli *c, enum engine engine,
 	    .n_storage_opts = k->n_storage_opts,
 	    .buildah = engine == ENGINE_BUILDAH,
 	};
-	/* In the user namespace, as `init` found it. */
-	int r = userns_enter(c, e);
 
-	return r ? r : store_discover(&options, out, e);
+	return cli_discover(c, &options, true, out, e);
 }
 
 static bool is_same_path(const char *a, const char *b)

@@ -9,8 +9,9 @@
 /* What sends a command to another podman; NULL if it stays here. */
 const char *engine_remote_by(enum engine engine, const struct engine_command *k);
 /* ERR_STORE if something leaves open which store is meant. */
-MUSTUSE int engine_store_is_clear(const struct engine_command *k, struct err *e);
-/* Enters the user namespace. */
+MUSTUSE int engine_store_is_clear(
+    const struct cli *c, const struct engine_command *k, struct err *e);
+/* Enters the user namespace, or asks as the user of --user. */
 MUSTUSE int engine_store_discover(const struct cli *c, enum engine engine,
     const struct engine_command *k, struct store_config *out, struct err *e);
 /* The ledger's idea of the store is what gets verified: it must be the command's. */

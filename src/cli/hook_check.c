@@ -109,7 +109,7 @@ int hook_check(struct cli *c, int argc, char **argv, struct err *e)
 		    "from here (layerseal hook install --allow-remote lets such pass)",
 		    remote);
 	if (!r)
-		r = engine_store_is_clear(&k, e);
+		r = engine_store_is_clear(c, &k, e);
 	/* What heals runs an engine, outside of the user namespace that discover() enters. */
 	if (!r && policy_heals(&c->config.policy, NULL))
 		r = runner_start(&runner, e);

@@ -90,6 +90,7 @@ static const char options_help[] =
     "                   reads the passphrase of the key, a line, from this descriptor\n"
     "  --root DIR, --runroot DIR, --storage-driver NAME, --imagestore DIR\n"
     "                   the store, as for podman\n"
+    "  --user NAME      the store is this user's, who is not asked: for root\n"
     "  --help           this text\n"
     "exit status: 0 clean, 1 violated, 2 usage, 3 unverifiable, 4 internal error\n";
 
@@ -209,6 +210,7 @@ enum {
 	OPT_RUNROOT,
 	OPT_DRIVER,
 	OPT_IMAGESTORE,
+	OPT_USER,
 	OPT_HELP
 };
 
@@ -221,6 +223,7 @@ static const struct option options[] = {
     {"runroot", required_argument, NULL, OPT_RUNROOT},
     {"storage-driver", required_argument, NULL, OPT_DRIVER},
     {"imagestore", required_argument, NULL, OPT_IMAGESTORE},
+    {"user", required_argument, NULL, OPT_USER},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -262,6 +265,9 @@ static int parse_globals(
 			break;
 		case OPT_IMAGESTORE:
 			c->store.imagestore = optarg;
+			break;
+		case OPT_USER:
+			c->user = optarg;
 			break;
 		case OPT_HELP:
 			out->help = true;

@@ -59,17 +59,28 @@ static int check_options(
 	return r;
 }
 
+/* Without --root. */
+static int find_only_store(const struct cli *c, struct session *s, struct err *e)
+{
+	if (c->user ? ledger_find_user_store(s->ledger, c->user, &s->store_id)
+		    : ledger_find_store(s->ledger, NULL, &s->store_id))
+		return 0;
+	if (c->user)
+		return err_set(e, ERR_USAGE,
+		    "the ledger %s holds no store of user %s, or several: name one with "
+		    "--root",
+		    c->ledger_dir, c->user);
+	return err_set(e, ERR_USAGE,
+	    "the ledger %s holds no store, or several: name one with --root, or --user",
+	    c->ledger_dir);
+}
+
 static int find_store(struct cli *c, struct session *s, struct err *e)
 {
 	CLEANUP_FREE char *root = NULL;
 
-	if (!c->store.root) {
-		if (ledger_find_store(s->ledger, NULL, &s->store_id))
-			return 0;
-		return err_set(e, ERR_USAGE,
-		    "the ledger %s holds no store, or several: name one with --root",
-		    c->ledger_dir);
-	}
+	if (!c->store.root)
+		return find_only_store(c, s, e);
 	root = realpath(c->store.root, NULL);
 	if (!root)
 		return err_set(
@@ -161,6 +172,68 @@ int cli_open_ledger(const struct cli *c, enum ledger_mode mode, bool whole,
 	    c, (struct ledger_options){.mode = mode, .whole = whole}, out, e);
 }
 
+/* A container of the user sees the ids that the ledger means without any help. */
+static bool is_in_namespace_of(const struct entry_init *init)
+{
+	struct idmap uids, gids;
+	CLEANUP_FREE char *u = NULL;
+	CLEANUP_FREE char *g = NULL;
+
+	if (!idmap_of_namespace("/proc/self/uid_map", &uids) ||
+	    !idmap_of_namespace("/proc/self/gid_map", &gids))
+		return false;
+	u = idmap_text(&uids);
+	g = idmap_text(&gids);
+	return strcmp(u, init->uids) == 0 && strcmp(g, init->gids) == 0;
+}
+
+static int check_ids(const char *what, const struct account *a, const struct idmap *now,
+    const char *then, struct err *e)
+{
+	CLEANUP_FREE char *text = idmap_text(now);
+
+	if (strcmp(text, then) == 0)
+		return 0;
+	return err_set(e, ERR_STORE,
+	    "the %s of user %s's containers are %s (/etc/passwd, /etc/sub%.3s), and were "
+	    "%s when the store was entered in the ledger: its files would seem to belong "
+	    "to others. Put them back, or enter it once more: layerseal --user %s init",
+	    what, a->name, text, what, then, a->name);
+}
+
+/* Whose store it is, if root looks after it for somebody. */
+static int take_account(const struct cli *c, const struct entry_init *init,
+    struct store_config *config, struct err *e)
+{
+	struct account *a;
+	int r;
+
+	if (c->user && (!init->user || strcmp(c->user, init->user) != 0))
+		return err_set(e, ERR_USAGE,
+		    "--user %s: the ledger knows store %s as that of %s", c->user,
+		    init->graphroot, init->user ? init->user : "the ledger's owner");
+	if (!init->user || is_in_namespace_of(init))
+		return 0;
+	r = account_find(init->user, &config->account, e);
+	if (r)
+		return r;
+	a = config->account;
+	r = check_ids("uids", a, &a->uids, init->uids, e);
+	return r ? r : check_ids("gids", a, &a->gids, init->gids, e);
+}
+
+int cli_discover(const struct cli *c, const struct store_options *options,
+    bool engine_conf, struct store_config *out, struct err *e)
+{
+	struct account *account;
+	int r = c->user ? account_find(c->user, &account, e) : userns_enter(c, e);
+
+	if (r)
+		return r;
+	return c->user ? store_discover_for(account, options, engine_conf, out, e)
+		       : store_discover(options, out, e);
+}
+
 int session_open_ledger(
     struct cli *c, enum ledger_mode mode, struct session *s, struct err *e)
 {
@@ -177,6 +250,8 @@ int session_open_ledger(
 		    ledger_store(s->ledger, &s->store_id), &s->config, e);
 	if (!r)
 		r = check_options(c, &s->config, e);
+	if (!r)
+		r = take_account(c, ledger_store(s->ledger, &s->store_id), &s->config, e);
 	if (r)
 		session_close(s);
 	return r;

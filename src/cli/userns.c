@@ -5,7 +5,6 @@
  * that the user may, write the maps. A helper process calls them because they must run outside.
  */
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
@@ -16,58 +15,28 @@
 #include "base/fs.h"
 #include "cli/cli.h"
 
-#define RANGES_MAX 64
-
-struct id_map {
-	char words[3 * RANGES_MAX + 3][12]; /* "inside outside count" triples */
-	size_t n;
-};
-
-static void add_range(
-    struct id_map *m, unsigned long inside, unsigned long outside, unsigned long count)
+static NORETURN void exec_map(const char *tool, pid_t target, const struct idmap *m)
 {
-	snprintf(m->words[m->n++], sizeof(m->words[0]), "%lu", inside);
-	snprintf(m->words[m->n++], sizeof(m->words[0]), "%lu", outside);
-	snprintf(m->words[m->n++], sizeof(m->words[0]), "%lu", count);
-}
-
-/* Lines "name-or-id:first:count" of the user. */
-static void read_ranges(
-    const char *file, const char *user, unsigned long id, struct id_map *m)
-{
-	FILE *f = fopen(file, "re");
-	char line[512], owner[256], decimal[24];
-	unsigned long first, count, inside = 1;
-
-	snprintf(decimal, sizeof(decimal), "%lu", id);
-	while (f && fgets(line, sizeof(line), f) && m->n < 3 * RANGES_MAX) {
-		if (sscanf(line, "%255[^:]:%9lu:%9lu", owner, &first, &count) != 3)
-			continue;
-		if (strcmp(owner, user) != 0 && strcmp(owner, decimal) != 0)
-			continue;
-		add_range(m, inside, first, count);
-		inside += count;
-	}
-	if (f)
-		fclose(f);
-}
-
-static NORETURN void exec_map(const char *tool, pid_t target, struct id_map *m)
-{
-	char *argv[3 * RANGES_MAX + 6], pid[24];
+	char *argv[3 * IDMAP_RANGES_MAX + 3], pid[24], *word, *rest;
+	CLEANUP_BUF struct buf text;
+	struct err e;
 	size_t n = 0;
 
 	snprintf(pid, sizeof(pid), "%ld", (long)target);
 	argv[n++] = xstrdup(tool);
 	argv[n++] = pid;
-	for (size_t i = 0; i < m->n; i++)
-		argv[n++] = m->words[i];
+	buf_init(&text, IDMAP_TEXT_MAX);
+	if (idmap_lines(m, &text, &e))
+		_exit(127);
+	rest = text.data;
+	while ((word = strsep(&rest, " \n")) && *word)
+		argv[n++] = word;
 	argv[n] = NULL;
 	execvp(tool, argv);
 	_exit(127);
 }
 
-static int run_map(const char *tool, pid_t target, struct id_map *m)
+static int run_map(const char *tool, pid_t target, const struct idmap *m)
 {
 	pid_t child = fork();
 	int status;
@@ -81,7 +50,7 @@ static int run_map(const char *tool, pid_t target, struct id_map *m)
 
 /* Waits until the parent is in its new namespace (end of the pipe), then writes the maps. */
 static NORETURN void helper(
-    int pipe_fd, pid_t target, struct id_map *uids, struct id_map *gids)
+    int pipe_fd, pid_t target, struct idmap *uids, struct idmap *gids)
 {
 	char byte;
 
@@ -92,7 +61,7 @@ static NORETURN void helper(
 	_exit(0);
 }
 
-static int enter(struct id_map *uids, struct id_map *gids, struct err *e)
+static int enter(struct idmap *uids, struct idmap *gids, struct err *e)
 {
 	int fds[2], status;
 	pid_t self = getpid(), child;
@@ -137,7 +106,7 @@ static void note_trust(const struct cli *c)
 
 int userns_enter(const struct cli *c, struct err *e)
 {
-	struct id_map uids = {0}, gids = {0};
+	struct idmap uids, gids;
 	struct passwd *pw;
 
 	if (geteuid() == 0)
@@ -146,9 +115,7 @@ int userns_enter(const struct cli *c, struct err *e)
 	if (!pw)
 		return err_set(e, ERR_IO, "uid %u has no user name", geteuid());
 	note_trust(c);
-	add_range(&uids, 0, geteuid(), 1);
-	add_range(&gids, 0, getegid(), 1);
-	read_ranges("/etc/subuid", pw->pw_name, geteuid(), &uids);
-	read_ranges("/etc/subgid", pw->pw_name, getegid(), &gids);
+	idmap_read("/etc/subuid", pw->pw_name, geteuid(), geteuid(), &uids);
+	idmap_read("/etc/subgid", pw->pw_name, geteuid(), getegid(), &gids);
 	return enter(&uids, &gids, e);
 }

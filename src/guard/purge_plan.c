@@ -20,7 +20,7 @@ int plan_look(struct plan *p, struct err *e)
 	int r = survey_take(p->g, &p->survey, &ignored, e);
 
 	if (!r)
-		r = inuse_read(&p->inuse, e);
+		r = inuse_read(p->g->store->config->account, &p->inuse, e);
 	if (r)
 		return r;
 	p->layers = xcalloc(p->survey.records.n_layers, sizeof(*p->layers));

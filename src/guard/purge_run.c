@@ -318,7 +318,8 @@ static int take_out(struct quarantining *q, const struct purge_options *opt,
     bool broken_only, bool repair, struct err *e)
 {
 	CLEANUP_PLAN struct plan now = {.g = q->g, .opt = opt};
-	int r = repair ? inuse_read(&now.inuse, e) : plan_look(&now, e);
+	int r = repair ? inuse_read(q->g->store->config->account, &now.inuse, e)
+		       : plan_look(&now, e);
 
 	if (r)
 		return r;

@@ -51,6 +51,8 @@ struct entry_init {
 	struct digest statprint_key; /* SHA-256 of the secret; zeros: none */
 	char **additional;
 	size_t n_additional;
+	/* Whose store root looks after, and the ids of the user's containers; all three, or NULL. */
+	char *user, *uids, *gids;
 };
 
 struct entry_file {

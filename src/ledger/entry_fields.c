@@ -14,6 +14,9 @@ static const struct field init_fields[] = {
     {"imagestore", KIND_TEXT_OR_NONE, AT(init.imagestore), 0},
     {"statprint-key", KIND_DIGEST_OR_NONE, AT(init.statprint_key), 0},
     {"additional", KIND_TEXTS, AT(init.additional), AT(init.n_additional)},
+    {"user", KIND_TEXT_OR_NO_LINE, AT(init.user), 0},
+    {"uids", KIND_TEXT_OR_NO_LINE, AT(init.uids), 0},
+    {"gids", KIND_TEXT_OR_NO_LINE, AT(init.gids), 0},
     {0},
 };
 
@@ -223,7 +226,7 @@ void entry_release(struct entry *en)
 {
 	for (const struct field *f = entry_kinds[en->op].fields; f->key; f++) {
 		if (f->kind == KIND_TEXT || f->kind == KIND_TEXT_OR_NONE ||
-		    f->kind == KIND_PATH)
+		    f->kind == KIND_PATH || f->kind == KIND_TEXT_OR_NO_LINE)
 			free(*(char **)(void *)((char *)en + f->offset));
 		if (f->kind == KIND_FILES)
 			release_files(en, f);

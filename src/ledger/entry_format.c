@@ -57,6 +57,7 @@ static int put_value(
 	case KIND_PATH:
 	case KIND_TEXT:
 	case KIND_TEXT_OR_NONE:
+	case KIND_TEXT_OR_NO_LINE:
 		return put_text(out, *(char *const *)at, f->kind == KIND_TEXT_OR_NONE, e);
 	case KIND_PRINT:
 		return put_print(out, at, e);
@@ -127,6 +128,9 @@ static int put_field(
 		return put_files(out, en, f, e);
 	if (f->kind == KIND_TEXTS || f->kind == KIND_IDS)
 		return put_texts(out, en, f, e);
+	if (f->kind == KIND_TEXT_OR_NO_LINE &&
+	    !*(char *const *)(const void *)((const char *)en + f->offset))
+		return 0;
 	r = buf_addf(out, e, "%s ", f->key);
 	if (!r)
 		r = put_value(out, en, f, e);

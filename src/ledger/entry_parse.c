@@ -148,6 +148,7 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 		return decimal_parse(value, strlen(value), at);
 	case KIND_TEXT:
 	case KIND_TEXT_OR_NONE:
+	case KIND_TEXT_OR_NO_LINE:
 		return parse_text(value, f->kind == KIND_TEXT_OR_NONE, at);
 	case KIND_PATH:
 		return value[0] == '/' && parse_text(value, false, at);
@@ -248,6 +249,8 @@ static int parse_field(
 		return parse_files(in, out, f, e);
 	if (f->kind == KIND_TEXTS || f->kind == KIND_IDS)
 		return parse_texts(in, out, f, e);
+	if (f->kind == KIND_TEXT_OR_NO_LINE && !next_is(in, f->key))
+		return 0;
 	r = expect(in, f->key, e);
 	if (r)
 		return r;
@@ -294,6 +297,11 @@ static int parse_head(struct lines *in, struct entry *out, struct err *e)
 	return r;
 }
 
+static bool are_together(const struct entry_init *init)
+{
+	return !init->user == !init->uids && !init->user == !init->gids;
+}
+
 int entry_parse(const char *bytes, size_t len, struct entry *out, struct err *e)
 {
 	struct lines in = {.next = bytes, .end = bytes + len};
@@ -312,6 +320,8 @@ int entry_parse(const char *bytes, size_t len, struct entry *out, struct err *e)
 	}
 	for (const struct field *f = entry_kinds[op].fields; !r && f->key; f++)
 		r = parse_field(&in, out, f, e);
+	if (!r && op == ENTRY_INIT && !are_together(&out->init))
+		r = broken(e, &in, "user, uids and gids belong together");
 	if (!r && in.next != in.end) {
 		in.number++;
 		r = broken(e, &in, "a line too many");

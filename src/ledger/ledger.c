@@ -500,6 +500,12 @@ bool ledger_find_store(
 	return state_find_store(l->state, graphroot, out);
 }
 
+bool ledger_find_user_store(
+    const struct ledger *l, const char *user, struct store_id *out)
+{
+	return state_find_user_store(l->state, user, out);
+}
+
 const struct sealed_layer *ledger_layer(
     const struct ledger *l, const struct store_id *s, const char *id)
 {

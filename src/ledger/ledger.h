@@ -147,6 +147,9 @@ const struct entry_init *ledger_store(
 /* The registered store with this graphroot; false if none. graphroot NULL: the only store there is. */
 bool ledger_find_store(
     const struct ledger *l, const char *graphroot, struct store_id *out);
+/* The only store of a user that root looks after; false if there is none, or several. */
+bool ledger_find_user_store(
+    const struct ledger *l, const char *user, struct store_id *out);
 struct sealed_layer {
 	const struct entry_seal_layer *seal;
 	uint64_t seq;

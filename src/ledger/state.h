@@ -40,6 +40,7 @@ MUSTUSE int state_snapshot(
 
 const struct entry_init *state_store(const struct state *s, const struct store_id *store);
 bool state_find_store(const struct state *s, const char *graphroot, struct store_id *out);
+bool state_find_user_store(const struct state *s, const char *user, struct store_id *out);
 const struct sealed_layer *state_layer(
     const struct state *s, const struct store_id *store, const char *id);
 const struct sealed_image *state_image(

@@ -195,6 +195,21 @@ bool state_find_store(const struct state *s, const char *graphroot, struct store
 	return false;
 }
 
+bool state_find_user_store(const struct state *s, const char *user, struct store_id *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_stores; i++) {
+		const struct entry *en = s->stores[i]->entry;
+
+		if (en->init.user && strcmp(en->init.user, user) == 0) {
+			*out = en->store;
+			n++;
+		}
+	}
+	return n == 1;
+}
+
 const struct sealed_layer *state_layer(
     const struct state *s, const struct store_id *store, const char *id)
 {

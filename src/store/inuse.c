@@ -71,7 +71,7 @@ static bool same_user_namespace(const char *pid)
 }
 
 /* In a user namespace: ids that are mapped there are this user's. */
-static bool counts(const char *pid)
+static bool counts(const struct account *whose, const char *pid)
 {
 	char path[300];
 	struct stat st;
@@ -79,6 +79,8 @@ static bool counts(const char *pid)
 	snprintf(path, sizeof(path), "/proc/%s", pid);
 	if (stat(path, &st))
 		return false;
+	if (whose && idmap_has(&whose->uids, st.st_uid))
+		return true;
 	if (rootless_namespace())
 		return st.st_uid != OVERFLOW_UID;
 	return st.st_uid == geteuid() || (geteuid() == 0 && same_user_namespace(pid));
@@ -118,7 +120,7 @@ static void drop_doubles(struct inuse *u)
 	u->n_links = links;
 }
 
-int inuse_read(struct inuse *out, struct err *e)
+int inuse_read(const struct account *whose, struct inuse *out, struct err *e)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -130,7 +132,7 @@ int inuse_read(struct inuse *out, struct err *e)
 	while ((entry = readdir(proc))) {
 		const char *pid = entry->d_name;
 
-		if (strspn(pid, "0123456789") != strlen(pid) || !counts(pid))
+		if (strspn(pid, "0123456789") != strlen(pid) || !counts(whose, pid))
 			continue;
 		self |= strtol(pid, NULL, 10) == getpid();
 		read_process(out, pid);

@@ -4,7 +4,8 @@
  * builds and mounted images. The kernel's word, from /proc/PID/mountinfo: records may hide a container
  * or invent one.
  *
- * Counted are processes of this user (for root: also those of other ids in root's user namespace): an
+ * Counted are processes of this user (for root: also those of other ids in root's user namespace; for root on
+ * a user's store: also that user's, with all subordinate ids): an
  * unprivileged stranger can mount what looks like a layer in a namespace of his own. What a process in
  * another pid namespace mounted is out of sight.
  */
@@ -22,7 +23,8 @@ struct inuse {
 	size_t n_links;
 };
 
-MUSTUSE int inuse_read(struct inuse *out, struct err *e);
+/* `whose`: the user whose store it is; NULL: ours. */
+MUSTUSE int inuse_read(const struct account *whose, struct inuse *out, struct err *e);
 void inuse_release(struct inuse *u);
 #define CLEANUP_INUSE CLEANUP(inuse_release)
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -23,6 +24,7 @@ static int open_for_writing(int dirfd, const char *path, int *fd, struct err *e)
 	CLEANUP_FD int dir = -1;
 	CLEANUP_FREE char *folder = xstrdup(path);
 	char *slash = strrchr(folder, '/');
+	struct stat st;
 	int r;
 
 	*slash = '\0';
@@ -32,9 +34,14 @@ static int open_for_writing(int dirfd, const char *path, int *fd, struct err *e)
 	r = fs_open(dir, slash + 1, O_RDWR, fd, e);
 	if (r != ERR_NOT_FOUND)
 		return r;
+	if (fstat(dir, &st))
+		return err_sys(e, "stat");
 	*fd = openat(dir, slash + 1,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0644);
-	return *fd < 0 ? err_sys(e, "cannot make %s", path) : 0;
+	/* The engine of the store's user must be able to open it, too. */
+	if (*fd < 0 || (st.st_uid != geteuid() && fchown(*fd, st.st_uid, st.st_gid)))
+		return err_sys(e, "cannot make %s", path);
+	return 0;
 }
 
 static bool take_one(

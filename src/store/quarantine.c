@@ -58,16 +58,16 @@ static bool same_mount(int a, int b)
 }
 
 /* The directory above, if the place's root is an ordinary directory in it. */
-static bool open_beside(struct quarantine *q, const struct store_place *p)
+static bool open_beside(struct quarantine *q, const struct store *s, size_t place)
 {
-	int parent = openat(p->root_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct store_place *p = &s->places[place];
 	const char *slash = strrchr(p->path, '/');
+	CLEANUP_FD int parent = -1;
 	struct err e;
 
-	if (parent < 0)
+	if (store_open_above(s, place, &parent, &e))
 		return false;
 	q->view_fd = open_view(parent);
-	close(parent);
 	if (q->view_fd < 0 || !slash || !slash[1] ||
 	    fs_open_dir(q->view_fd, slash + 1, &q->root_fd, &e) ||
 	    !same_directory(q->root_fd, p->root_fd) ||
@@ -90,7 +90,7 @@ int quarantine_open(
 		    "store %s is an additional one: nothing is changed in it", p->path);
 	q = xcalloc(1, sizeof(*q));
 	*q = (struct quarantine){.view_fd = -1, .root_fd = -1, .run_fd = -1};
-	if (!open_beside(q, p)) {
+	if (!open_beside(q, s, place)) {
 		base_close_p(&q->view_fd);
 		base_close_p(&q->root_fd);
 		q->view_fd = open_view(p->root_fd);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,27 +77,14 @@ int runner_find(const char *program, char **path, struct err *e)
 
 /* ---- the helper ---- */
 
-static void clean_environment(void)
-{
-	const struct passwd *pw = getpwuid(geteuid());
-	CLEANUP_FREE char *home = xstrdup(pw ? pw->pw_dir : "/");
-	char runtime[64];
-	struct stat st;
-
-	snprintf(runtime, sizeof(runtime), "/run/user/%u", geteuid());
-	clearenv();
-	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	setenv("HOME", home, 1);
-	setenv("LC_ALL", "C.UTF-8", 1);
-	if (geteuid() && stat(runtime, &st) == 0 && st.st_uid == geteuid())
-		setenv("XDG_RUNTIME_DIR", runtime, 1);
-}
-
-static NORETURN void become(char **argv, int out)
+static NORETURN void become(const struct account *whose, char **argv, int out)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	setpgid(0, 0);
+	if (!whose)
+		setpgid(0, 0);
+	else if (!account_become(whose))
+		_exit(127);
 	if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2 &&
 	    chdir("/") == 0)
 		execv(argv[0], argv);
@@ -164,7 +150,7 @@ static bool attend(int fd, pid_t child, struct answer *a)
 	return false;
 }
 
-static void start_and_wait(char **argv, struct answer *a)
+static void start_and_wait(const struct account *whose, char **argv, struct answer *a)
 {
 	int fds[2];
 	pid_t child;
@@ -174,7 +160,7 @@ static void start_and_wait(char **argv, struct answer *a)
 		return;
 	child = fork();
 	if (child == 0)
-		become(argv, fds[1]);
+		become(whose, argv, fds[1]);
 	close(fds[1]);
 	if (child > 0 && !attend(fds[0], child, a)) {
 		kill(-child, SIGKILL);
@@ -184,21 +170,24 @@ static void start_and_wait(char **argv, struct answer *a)
 	close(fds[0]);
 }
 
-/* The request: which program, then words that end with a NUL each. */
+/* The request: which program, then words that end with a NUL each; the first is the user, "" for our own. */
 static void serve(char *request, size_t len, struct answer *a)
 {
-	char path[64], *argv[WORDS_MAX + 1];
+	CLEANUP_ACCOUNT struct account *whose = NULL;
+	char path[64], *argv[WORDS_MAX + 1], *user = request + 1;
+	struct err e;
 	size_t n = 1;
 
 	if (len < 2 || request[len - 1] || (unsigned char)request[0] > RUN_BUILDAH ||
-	    !find((enum runner_program)request[0], path))
+	    !find((enum runner_program)request[0], path) ||
+	    (*user && account_find(user, &whose, &e)))
 		return;
 	argv[0] = path;
-	for (char *word = request + 1; word < request + len && n < WORDS_MAX;
+	for (char *word = user + strlen(user) + 1; word < request + len && n < WORDS_MAX;
 	     word += strlen(word) + 1)
 		argv[n++] = word;
 	argv[n] = NULL;
-	start_and_wait(argv, a);
+	start_and_wait(whose, argv, a);
 }
 
 static NORETURN void help(int fd, pid_t parent)
@@ -210,7 +199,7 @@ static NORETURN void help(int fd, pid_t parent)
 	signal(SIGPIPE, SIG_IGN);
 	if (getppid() != parent)
 		_exit(0);
-	clean_environment();
+	account_environment(NULL);
 	while ((n = recv(fd, request, sizeof(request), 0)) > 0) {
 		struct answer a = {.status = -1};
 
@@ -298,6 +287,8 @@ static int write_request(struct buf *request, enum runner_program p,
 	char number = (char)p;
 	int r = buf_add(request, &number, 1, e);
 
+	if (!r)
+		r = add_word(request, c->account ? c->account->name : "", e);
 	if (!r)
 		r = add_option(request, "--root", c->graphroot, e);
 	if (!r)

@@ -31,7 +31,7 @@ MUSTUSE int runner_find(const char *program, char **path, struct err *e);
 bool runner_has(const struct runner *en, enum runner_program p);
 
 /*
- * `podman OPTIONS words... id`: words has a NULL at its end. ERR_STORE with the end of what the program
+ * `podman OPTIONS words... id`, as the user whose store it is: words has a NULL at its end. ERR_STORE with the end of what the program
  * said unless it ends with status 0; it is killed after ten minutes.
  */
 MUSTUSE int runner_run(struct runner *en, enum runner_program p,

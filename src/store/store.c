@@ -3,12 +3,14 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "store/rootless.h"
+#include "store/view.h"
 
 static const char *const driver_names[] = {
     [STORE_OVERLAY] = "overlay",
@@ -43,6 +45,7 @@ void store_config_release(struct store_config *c)
 	for (size_t i = 0; i < c->n_mount_options; i++)
 		free(c->mount_options[i]);
 	free(c->mount_options);
+	account_free(c->account);
 	*c = (struct store_config){0};
 }
 
@@ -66,6 +69,26 @@ static int open_below(const struct store_place *p, const char *driver, const cha
 	return 0;
 }
 
+/* What the user does not own is somebody else's store, wherever its path leads now. */
+static int open_root(const struct store *s, enum store_place_kind kind, const char *path,
+    int *fd, struct err *e)
+{
+	const struct account *a = s->config->account;
+	struct stat st;
+	int r;
+
+	if (!a)
+		return fs_open_root(path, fd, e);
+	r = view_open(s->view_fd, path, VIEW_WHOLE, fd, e);
+	if (r)
+		return r;
+	if (fstat(*fd, &st))
+		return err_sys(e, "stat");
+	if (st.st_uid != 0 && kind != PLACE_ADDITIONAL)
+		return err_set(e, ERR_STORE, "it does not belong to user %s", a->name);
+	return 0;
+}
+
 static int open_place(struct store *s, enum store_place_kind kind, const char *path,
     struct store_place *p, struct err *e)
 {
@@ -73,7 +96,7 @@ static int open_place(struct store *s, enum store_place_kind kind, const char *p
 	int r;
 
 	*p = (struct store_place){kind, path, -1, -1, -1, -1};
-	r = fs_open_root(path, &p->root_fd, e);
+	r = open_root(s, kind, path, &p->root_fd, e);
 	if (r) {
 		e->code = ERR_STORE;
 		return err_wrap(e, "store %s", path);
@@ -115,7 +138,7 @@ static bool has_user_xattrs(const struct store *s)
 	const struct store_place *p = &s->places[0];
 	struct stat st;
 
-	if (geteuid() != 0 || rootless_namespace())
+	if (geteuid() != 0 || rootless_namespace() || s->config->account)
 		return true;
 	return fstat(p->driver_fd >= 0 ? p->driver_fd : p->root_fd, &st) == 0 &&
 	       st.st_uid != 0;
@@ -137,6 +160,23 @@ static int open_places(struct store *s, struct err *e)
 	return r ? r : check_distinct(s, e);
 }
 
+/*
+ * Only locks and paths are read there, no ids: what cannot be mapped (tmpfs before Linux 6.3) is opened as it
+ * is. But it must be the user's, and no link.
+ */
+static int open_user_runroot(struct store *s, struct err *e)
+{
+	const struct account *a = s->config->account;
+	struct stat st;
+	int r = view_open_plainly(s->config->runroot, &s->runroot_fd, e);
+
+	if (!r && fstat(s->runroot_fd, &st))
+		r = err_sys(e, "stat");
+	if (!r && st.st_uid != a->uid)
+		r = err_set(e, ERR_STORE, "it does not belong to user %s", a->name);
+	return r;
+}
+
 /* The run root is on tmpfs: after a reboot it is gone until podman runs. */
 static int open_runroot(struct store *s, struct err *e)
 {
@@ -145,7 +185,8 @@ static int open_runroot(struct store *s, struct err *e)
 
 	if (stat(s->config->runroot, &st) && errno == ENOENT)
 		return 0;
-	r = fs_open_root(s->config->runroot, &s->runroot_fd, e);
+	r = s->config->account ? open_user_runroot(s, e)
+			       : fs_open_root(s->config->runroot, &s->runroot_fd, e);
 	if (r) {
 		e->code = ERR_STORE;
 		return err_wrap(e, "run root %s", s->config->runroot);
@@ -157,8 +198,10 @@ int store_open(const struct store_config *config, struct store *out, struct err 
 {
 	int r;
 
-	*out = (struct store){.config = config, .runroot_fd = -1};
-	r = open_places(out, e);
+	*out = (struct store){.config = config, .runroot_fd = -1, .view_fd = -1};
+	r = config->account ? view_namespace(config->account, &out->view_fd, e) : 0;
+	if (!r)
+		r = open_places(out, e);
 	if (!r)
 		r = open_runroot(out, e);
 	if (r)
@@ -178,7 +221,24 @@ void store_release(struct store *s)
 	}
 	free(s->places);
 	base_close_p(&s->runroot_fd);
-	*s = (struct store){.runroot_fd = -1};
+	if (s->config && s->config->account)
+		base_close_p(&s->view_fd);
+	*s = (struct store){.runroot_fd = -1, .view_fd = -1};
+}
+
+int store_open_above(const struct store *s, size_t place, int *out_fd, struct err *e)
+{
+	const struct store_place *p = &s->places[place];
+	const char *slash = strrchr(p->path, '/');
+	CLEANUP_FREE char *above = NULL;
+
+	if (!s->config->account) {
+		*out_fd = openat(p->root_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return *out_fd < 0 ? err_sys(e, "..") : 0;
+	}
+	above =
+	    xstrndup(p->path, slash && slash > p->path ? (size_t)(slash - p->path) : 1);
+	return view_open(s->view_fd, above, VIEW_ONE_MOUNT, out_fd, e);
 }
 
 void store_tree_path(

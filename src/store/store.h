@@ -6,7 +6,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
-#include "base/err.h"
+#include "store/account.h"
 
 enum store_driver { STORE_OVERLAY, STORE_VFS };
 
@@ -27,6 +27,7 @@ struct store_config {
 	/* What else storage.conf says of this driver, as --storage-opt spells it: no matter for layerseal. */
 	char **mount_options;
 	size_t n_mount_options;
+	struct account *account; /* whose store root looks after; NULL: our own */
 };
 void store_config_release(struct store_config *c);
 #define CLEANUP_STORE_CONFIG CLEANUP(store_config_release)
@@ -57,6 +58,15 @@ struct store_options {
 MUSTUSE int store_discover(
     const struct store_options *opt, struct store_config *out, struct err *e);
 
+/*
+ * The same for another user: a process that has become the user looks, with the environment of a login and never
+ * the caller's, so that links and files of the user lead nowhere where the user could not go. With `engine_conf`
+ * containers.conf must not move the store either (store/engineconf.h). Everything that is found is the user's word:
+ * the paths have no symbolic link in them and are not looked at. Takes over `account`, also if it fails.
+ */
+MUSTUSE int store_discover_for(struct account *account, const struct store_options *opt,
+    bool engine_conf, struct store_config *out, struct err *e);
+
 enum store_place_kind { PLACE_GRAPHROOT, PLACE_IMAGESTORE, PLACE_ADDITIONAL };
 
 /* One root directory that holds layers and images. */
@@ -80,6 +90,7 @@ struct store {
 	 * only whoever asks for it knows.
 	 */
 	bool whiteout_files;
+	int view_fd;	/* of an account: the user namespace with its ids; else -1 */
 	bool
 	    user_xattrs; /* rootless, or a user's store: overlay marks are user.overlay.* */
 };
@@ -88,10 +99,16 @@ struct store {
  * Opens the directories. ERR_STORE if a root is missing or not a directory, or if two places are the
  * same directory. Directories of other drivers do not matter: the config names the driver. Nothing
  * is created.
+ * With an account as that user's containers see them (store/view.h): ids are those of the containers, what is
+ * made there belongs to the user, and graph root and image store must, too.
  */
 MUSTUSE int store_open(
     const struct store_config *config, struct store *out, struct err *e);
 void store_release(struct store *s);
+
+/* The directory that a place's root is in, without what is mounted below it, as the place itself is seen. */
+MUSTUSE int store_open_above(
+    const struct store *s, size_t place, int *out_fd, struct err *e);
 #define CLEANUP_STORE CLEANUP(store_release)
 
 /* The tree of a layer relative to place->driver_fd: "<id>/diff" (overlay) or "dir/<id>" (vfs). */

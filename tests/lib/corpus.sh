@@ -65,8 +65,9 @@ corpus_run() {
 }
 
 corpus_pair() {
-	PAIR=$1 ENGINE=${1%%/*} DRIVER=${1#*/} ROOTLESS=
+	PAIR=$1 ENGINE=${1%%/*} DRIVER=${1#*/} ROOTLESS='' SERVICE=''
 	case $DRIVER in
+	*/service) DRIVER=${DRIVER%/service} ROOTLESS=yes SERVICE=yes ;;
 	*/rootless) DRIVER=${DRIVER%/rootless} ROOTLESS=yes ;;
 	esac
 	# Short: podman takes no run root of more than 50 characters.

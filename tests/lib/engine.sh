@@ -22,6 +22,8 @@ engine_start() {
 	ENGINE=$1
 	G=$WORK/g R=$WORK/r LEDGER=$WORK/ledger
 	mkdir -p "$WORK/bin" "$WORK/tmp"
+	# $WORK is the user's then.
+	[ -z "${SERVICE-}" ] || { mkdir -p "$WORK/keep" && LEDGER=$WORK/keep/ledger; }
 	rm -f "$WORK/entered"
 	tree=
 	case $ENGINE in
@@ -102,7 +104,18 @@ on_store() {
 
 podman() { on_store podman "$@"; }
 buildah() { on_store buildah "$@"; }
-layerseal() { on_store "$WORK/bin/layerseal" --ledger "$LEDGER" --trust "$LEDGER.trust" "$@"; }
+# SERVICE=yes: root's layerseal, on the user's store.
+layerseal() {
+	if [ -z "${SERVICE-}" ]; then
+		own_layerseal "$@"
+		return
+	fi
+	if [ -z "${STORAGE_CONF-}" ]; then
+		set -- --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
+	fi
+	in_engine timeout 120 "$WORK/bin/layerseal" --ledger "$LEDGER" --trust "$LEDGER.trust" --user sealer "$@"
+}
+own_layerseal() { on_store "$WORK/bin/layerseal" --ledger "$LEDGER" --trust "$LEDGER.trust" "$@"; }
 
 build_flags() {
 	echo --isolation chroot

@@ -194,7 +194,7 @@ def syntax_values(differ):
                 good = [OTHER] if op == "init" else []
                 tries = good, [b"", b"1" * 31, b"1" * 33, b"A" * 32, STORE if op in check.WHOLE_LEDGER else b"-", b"\\x2d"]
             else:
-                kind = kinds[key].rstrip("?*")
+                kind = kinds[key].rstrip("?*~")
                 good, bad = VALUES[kind]
                 good = [] if (op, key) in BOUND else good + [b"-"] * kinds[key].endswith("?")
                 bad = bad + [b"-"] * (not kinds[key].endswith("?"))
@@ -250,6 +250,7 @@ def syntax_lines(differ):
             differ.ask("files %r %r" % (first, second), export(PREFIX + [entry("seal-image", file=files)], KEY), expected=ordered)
     for additional in ([], [b"/b", b"/a", b"/b"]):
         differ.ask("additional", export([entry("init", additional=additional)], KEY), expected=True)
+    differ.ask("of no user", export([entry("init", user=[], uids=[], gids=[])], KEY), expected=True)
     differ.ask("no files", export(PREFIX + [entry("seal-layer", file=[]), entry("seal-image", file=[])], KEY), expected=True)
 
 

@@ -88,7 +88,7 @@ def lines_of(op, store=STORE, **values):
     """The lines of an entry as pairs; values replace those of the samples, a list of them makes several lines."""
     pairs = [(b"op", op.encode()), (b"time", values.pop("time", b"1767225600")), (b"store", store)]
     for key, kind in check.LINES[op]:
-        value = values.pop(key.replace("-", "_"), SAMPLES[kind.rstrip("?*")])
+        value = values.pop(key.replace("-", "_"), SAMPLES[kind.rstrip("?*~")])
         pairs += [(key.encode(), one) for one in (value if isinstance(value, list) else [value])]
     assert not values, values
     return pairs

@@ -186,10 +186,11 @@ KINDS = {
     "file": file_line,
 }
 
-# ---- Entries: "?" after a kind: or none; "*": any number of lines ----------------------------------------
+# ---- Entries: "?" after a kind: or none; "~": or no line; "*": any number --------------------------------------
 
 LINES = {
-    "init": "graphroot text, runroot text, driver text, imagestore text?, statprint-key digest?, additional text*",
+    "init": "graphroot text, runroot text, driver text, imagestore text?, statprint-key digest?, additional text*,"
+            " user text~, uids text~, gids text~",
     "seal-layer": "layer id, parent id?, diff-id digest, diff-size number, record digest, created text, link text?,"
                   " tar-split digest, tree digest, manifest-bytes number, entries number, bytes number, file file*,"
                   " statprint print?, reason text?",
@@ -233,15 +234,20 @@ def parse_entry(data):
     else:
         hexadecimal(entry["store"], "store", 32)
     for key, kind in LINES[op]:
-        parse = KINDS[kind.rstrip("?*")]
+        parse = KINDS[kind.rstrip("?*~")]
         if kind.endswith("*"):
             entry[key] = []
             while lines and lines[0].startswith(key.encode() + b" "):
                 entry[key].append(parse(line(key), key))
             continue
+        if kind.endswith("~") and not (lines and lines[0].startswith(key.encode() + b" ")):
+            entry[key] = None
+            continue
         value = line(key)
         entry[key] = None if kind.endswith("?") and value == b"-" else parse(value, key)
     need(not lines, "something follows the last line")
+    need(op != "init" or len({entry[key] is None for key in ("user", "uids", "gids")}) == 1,
+         "user, uids and gids belong together")
     names = [name for name, _, _ in entry.get("file", [])]
     need(all(a < b for a, b in zip(names, names[1:])), "files are not in the order of their names")
     return entry

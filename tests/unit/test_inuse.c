@@ -74,7 +74,7 @@ static void this_system(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(inuse_read(&u, &e), 0);
+	assert_int_equal(inuse_read(NULL, &u, &e), 0);
 	assert_false(inuse_has_id(&u, A));
 }
 
