@@ -15,7 +15,9 @@ DESTDIR ?=
 VARIANT ?= release
 B := build/$(VARIANT)
 
-PKGS := libgcrypt lmdb libseccomp libxxhash jansson zlib libarchive sqlite3
+PKGS := libgcrypt lmdb libseccomp libxxhash jansson zlib
+# Headers only: loaded by the runs that need them (src/base/dl.h).
+LOADED := libarchive sqlite3
 # Headers only: the libraries are loaded when a TPM is configured. "make TPM=" does without.
 TPM ?= $(shell pkg-config --exists tss2-esys tss2-tctildr tss2-rc && echo yes)
 CFLAGS ?= -O2 -g
@@ -36,7 +38,7 @@ ifdef DEVELOPER
   WARN += -Werror
 endif
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DLAYERSEAL_VERSION='"$(VERSION)"' -Isrc -pthread \
-	$(CFLAGS) $(WARN) $(HARDEN) $(SAN) $(shell pkg-config --cflags $(PKGS)) \
+	$(CFLAGS) $(WARN) $(HARDEN) $(SAN) $(shell pkg-config --cflags $(PKGS) $(LOADED)) \
 	$(if $(TPM),-DHAVE_TPM)
 ALL_LDFLAGS = $(LDFLAGS) $(SAN) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 LIBS = $(shell pkg-config --libs $(PKGS))
@@ -76,7 +78,7 @@ $B/%.o: %.c
 
 $B/unit/%: $B/tests/unit/%.o $B/liblayerseal.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lsqlite3
 
 # Without libFuzzer: a driver replays the corpus, with any compiler.
 $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/standalone.o $B/liblayerseal.a

@@ -13,11 +13,12 @@
 
 #ifdef HAVE_TPM
 
-#include <dlfcn.h>
 #include <string.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
+
+#include "base/dl.h"
 
 /* Never the list of places that tpm2-tss would try: a port of this host, where anybody may listen, is one. */
 #define DEFAULT_TCTI "device:/dev/tpmrm0"
@@ -64,16 +65,6 @@ struct session {
 
 /* ---- the libraries ---- */
 
-static int find_function(const char *lib, const char *name, void **out, struct err *e)
-{
-	CLEANUP_FREE char *file = xasprintf("libtss2-%s.so.0", lib);
-	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-
-	/* Stays loaded: it is needed again, and libcrypto does not like to go. */
-	*out = handle ? dlsym(handle, name) : NULL;
-	return *out ? 0 : err_set(e, ERR_IO, "no tpm2-tss: %s", dlerror());
-}
-
 static int load_libraries(struct err *e)
 {
 	int r = 0;
@@ -83,13 +74,15 @@ static int load_libraries(struct err *e)
 	/* They print what layerseal says itself. */
 	if (setenv("TSS2_LOG", "all+NONE", 0))
 		return err_sys(e, "setenv");
+		/* They stay loaded: libcrypto does not like to go. */
 #define X(lib, function)                                                                 \
 	if (!r)                                                                          \
-		r = find_function(#lib, #function, (void **)&tss.function, e);
+		r = dl_function(                                                         \
+		    "libtss2-" #lib ".so.0", #function, (void **)&tss.function, e);
 	TSS_FUNCTIONS(X)
 #undef X
 	tss.loaded = !r;
-	return r;
+	return r ? err_wrap(e, "no tpm2-tss") : 0;
 }
 
 /* ERR_IO: up to the policy. */

@@ -18,9 +18,58 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dl.h"
 #include "base/fs.h"
 #include "store/feed.h"
 #include "store/identity_internal.h"
+
+#define ARCHIVE_FILE "libarchive.so.13"
+#define ARCHIVE_FUNCTIONS(X)                                                             \
+	X(archive_entry_acl_types)                                                       \
+	X(archive_entry_filetype)                                                        \
+	X(archive_entry_gid)                                                             \
+	X(archive_entry_hardlink)                                                        \
+	X(archive_entry_pathname)                                                        \
+	X(archive_entry_perm)                                                            \
+	X(archive_entry_rdevmajor)                                                       \
+	X(archive_entry_rdevminor)                                                       \
+	X(archive_entry_size)                                                            \
+	X(archive_entry_symlink)                                                         \
+	X(archive_entry_uid)                                                             \
+	X(archive_error_string)                                                          \
+	X(archive_filter_bytes)                                                          \
+	X(archive_read_data_skip)                                                        \
+	X(archive_read_free)                                                             \
+	X(archive_read_header_position)                                                  \
+	X(archive_read_new)                                                              \
+	X(archive_read_next_header)                                                      \
+	X(archive_read_open)                                                             \
+	X(archive_read_support_format_empty)                                             \
+	X(archive_read_support_format_tar)                                               \
+	X(archive_set_error)
+
+/* It brings eleven other libraries along: only seals and level oci wait for them. */
+static struct {
+	bool loaded;
+#define X(function) __typeof__(function) *function;
+	ARCHIVE_FUNCTIONS(X)
+#undef X
+} la;
+
+static int load_libarchive(struct err *e)
+{
+	int r = 0;
+
+	if (la.loaded)
+		return 0;
+#define X(function)                                                                      \
+	if (!r)                                                                          \
+		r = dl_function(ARCHIVE_FILE, #function, (void **)&la.function, e);
+	ARCHIVE_FUNCTIONS(X)
+#undef X
+	la.loaded = !r;
+	return r;
+}
 
 struct reader {
 	struct identity *id;
@@ -187,11 +236,11 @@ static la_ssize_t pull_for_archive(struct archive *a, void *ctx, const void **pi
 	size_t len;
 
 	if (pull(r, piece, &len)) {
-		archive_set_error(a, EIO, "%s", r->err.msg);
+		la.archive_set_error(a, EIO, "%s", r->err.msg);
 		return -1;
 	}
 	if (r->headers_off) {
-		archive_set_error(a, EIO, "%s", r->why.msg);
+		la.archive_set_error(a, EIO, "%s", r->why.msg);
 		return -1;
 	}
 	return (la_ssize_t)len;
@@ -239,28 +288,30 @@ static bool same_type(struct archive_entry *a, const struct tar_header *h)
 	};
 
 	if (h->type == TAR_HARDLINK)
-		return same_text(archive_entry_hardlink(a), h->link);
-	if (archive_entry_hardlink(a) || archive_entry_filetype(a) != types[h->type])
+		return same_text(la.archive_entry_hardlink(a), h->link);
+	if (la.archive_entry_hardlink(a) ||
+	    la.archive_entry_filetype(a) != types[h->type])
 		return false;
 	if (h->type == TAR_SYMLINK)
-		return same_text(archive_entry_symlink(a), h->link);
+		return same_text(la.archive_entry_symlink(a), h->link);
 	return true;
 }
 
 static bool same_reading(struct archive_entry *a, const struct tar_header *h)
 {
-	if (!same_name(archive_entry_pathname(a), h->name) || !same_type(a, h))
+	if (!same_name(la.archive_entry_pathname(a), h->name) || !same_type(a, h))
 		return false;
 	if ((h->type == TAR_CHAR || h->type == TAR_BLOCKDEV) &&
-	    (archive_entry_rdevmajor(a) != h->dev_major ||
-		archive_entry_rdevminor(a) != h->dev_minor))
+	    (la.archive_entry_rdevmajor(a) != h->dev_major ||
+		la.archive_entry_rdevminor(a) != h->dev_minor))
 		return false;
 	/* libarchive works SCHILY.acl.* into the mode; Go ignores them. */
-	if (!archive_entry_acl_types(a) && (archive_entry_perm(a) & 07777) != h->mode)
+	if (!la.archive_entry_acl_types(a) &&
+	    (la.archive_entry_perm(a) & 07777) != h->mode)
 		return false;
-	return archive_entry_size(a) == (la_int64_t)h->size &&
-	       archive_entry_uid(a) == (la_int64_t)h->uid &&
-	       archive_entry_gid(a) == (la_int64_t)h->gid;
+	return la.archive_entry_size(a) == (la_int64_t)h->size &&
+	       la.archive_entry_uid(a) == (la_int64_t)h->uid &&
+	       la.archive_entry_gid(a) == (la_int64_t)h->gid;
 }
 
 /* The first deletion tells how this layer's were unpacked; all must be like it. */
@@ -280,8 +331,8 @@ static void note_whiteout(const struct reader *r, const char *path)
 
 static int header(struct reader *r, struct archive_entry *a, struct err *e)
 {
-	la_int64_t from = archive_read_header_position(r->archive);
-	la_int64_t to = archive_filter_bytes(r->archive, -1);
+	la_int64_t from = la.archive_read_header_position(r->archive);
+	la_int64_t to = la.archive_filter_bytes(r->archive, -1);
 	struct tar_header h;
 	bool absolute;
 
@@ -315,7 +366,7 @@ static int header(struct reader *r, struct archive_entry *a, struct err *e)
 /* Behind the headers come two blocks of zeros, or nothing. Go takes one for damage. */
 static int end_of_archive(struct reader *r, struct err *e)
 {
-	uint64_t from = (uint64_t)archive_read_header_position(r->archive);
+	uint64_t from = (uint64_t)la.archive_read_header_position(r->archive);
 	const void *piece;
 	size_t len = 1;
 
@@ -341,21 +392,21 @@ static int end_of_archive(struct reader *r, struct err *e)
 static int read_headers(struct reader *r, struct err *e)
 {
 	struct archive_entry *a;
-	int rc = archive_read_open(r->archive, r, NULL, pull_for_archive, NULL);
+	int rc = la.archive_read_open(r->archive, r, NULL, pull_for_archive, NULL);
 
 	while (rc == ARCHIVE_OK || rc == ARCHIVE_WARN) {
-		rc = archive_read_next_header(r->archive, &a);
+		rc = la.archive_read_next_header(r->archive, &a);
 		/* Warnings are about names the locale cannot show; they are not altered. */
 		if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
 			break;
 		if (header(r, a, e))
 			return e->code;
-		rc = archive_read_data_skip(r->archive);
+		rc = la.archive_read_data_skip(r->archive);
 	}
 	if (rc == ARCHIVE_EOF)
 		return end_of_archive(r, e);
 	return err_set(
-	    e, ERR_MALFORMED, "not a tar: %s", archive_error_string(r->archive));
+	    e, ERR_MALFORMED, "not a tar: %s", la.archive_error_string(r->archive));
 }
 
 /* Behind the end of the archive is nothing but segments. */
@@ -378,15 +429,19 @@ static int reader_init(
 	*r = (struct reader){
 	    .id = id,
 	    .in = in,
-	    .archive = archive_read_new(),
 	    .head = tarhead_new(),
 	    .sha = sha256_new(),
 	    .bodies = true,
 	};
+	int rc = load_libarchive(e);
+
 	/* The chain in front of a header, the padding behind a body, and one segment more. */
 	buf_init(&r->raw, TARHEAD_MAX + 2 * (size_t)TARSPLIT_LINE_MAX);
-	if (!r->archive || archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(r->archive) != ARCHIVE_OK)
+	if (rc)
+		return rc;
+	r->archive = la.archive_read_new();
+	if (!r->archive || la.archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
+	    la.archive_read_support_format_empty(r->archive) != ARCHIVE_OK)
 		return err_set(e, ERR_INTERNAL, "libarchive: cannot start");
 	return feed_start(in->lines, in->tree_fd,
 	    id->expect->driver == STORE_VFS && !in->alone, &r->feed, e);
@@ -395,7 +450,8 @@ static int reader_init(
 static void reader_release(struct reader *r)
 {
 	feed_stop(r->feed);
-	archive_read_free(r->archive);
+	if (r->archive)
+		la.archive_read_free(r->archive);
 	tarhead_free(r->head);
 	sha256_free(r->sha);
 	buf_release(&r->raw);

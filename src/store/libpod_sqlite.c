@@ -3,7 +3,51 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "base/dl.h"
 #include "store/libpod.h"
+
+#define SQLITE_FILE "libsqlite3.so.0"
+#define SQLITE_FUNCTIONS(X)                                                              \
+	X(sqlite3_close)                                                                 \
+	X(sqlite3_column_bytes)                                                          \
+	X(sqlite3_column_int)                                                            \
+	X(sqlite3_column_name)                                                           \
+	X(sqlite3_column_text)                                                           \
+	X(sqlite3_column_type)                                                           \
+	X(sqlite3_db_config)                                                             \
+	X(sqlite3_deserialize)                                                           \
+	X(sqlite3_errmsg)                                                                \
+	X(sqlite3_finalize)                                                              \
+	X(sqlite3_limit)                                                                 \
+	X(sqlite3_malloc64)                                                              \
+	X(sqlite3_open_v2)                                                               \
+	X(sqlite3_prepare_v2)                                                            \
+	X(sqlite3_progress_handler)                                                      \
+	X(sqlite3_step)                                                                  \
+	X(sqlite3_stricmp)
+
+/* Loaded where there is such a database: podman 4 has another. */
+static struct {
+	bool loaded;
+#define X(function) __typeof__(function) *function;
+	SQLITE_FUNCTIONS(X)
+#undef X
+} lite;
+
+static int load_sqlite(struct err *e)
+{
+	int r = 0;
+
+	if (lite.loaded)
+		return 0;
+#define X(function)                                                                      \
+	if (!r)                                                                          \
+		r = dl_function(SQLITE_FILE, #function, (void **)&lite.function, e);
+	SQLITE_FUNCTIONS(X)
+#undef X
+	lite.loaded = !r;
+	return r;
+}
 
 #define HEADER_BYTES 100
 #define WRITE_VERSION_AT 18
@@ -16,12 +60,13 @@
 
 static void close_db(sqlite3 **db)
 {
-	sqlite3_close(*db);
+	if (*db)
+		lite.sqlite3_close(*db);
 }
 
 static void finalize(sqlite3_stmt **stmt)
 {
-	sqlite3_finalize(*stmt);
+	lite.sqlite3_finalize(*stmt);
 }
 
 /* A hostile schema may describe endless work. */
@@ -52,16 +97,16 @@ static void defend(sqlite3 *db, int *calls_left)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
-		sqlite3_db_config(db, switches[i].op, switches[i].value, NULL);
+		lite.sqlite3_db_config(db, switches[i].op, switches[i].value, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
-		sqlite3_limit(db, limits[i].id, limits[i].max);
-	sqlite3_progress_handler(db, STEPS_PER_CALL, count_down, calls_left);
+		lite.sqlite3_limit(db, limits[i].id, limits[i].max);
+	lite.sqlite3_progress_handler(db, STEPS_PER_CALL, count_down, calls_left);
 }
 
 /* Gives the bytes to SQLite as its main database. */
 static int load(sqlite3 *db, const void *data, size_t len, struct err *e)
 {
-	unsigned char *copy = sqlite3_malloc64(len);
+	unsigned char *copy = lite.sqlite3_malloc64(len);
 
 	if (!copy)
 		return MALFORMED(e, "%zu bytes do not fit in memory", len);
@@ -69,26 +114,27 @@ static int load(sqlite3 *db, const void *data, size_t len, struct err *e)
 	/* A memory database has no log beside it; whether a file has one is checked elsewhere. */
 	if (copy[WRITE_VERSION_AT] == 2 && copy[READ_VERSION_AT] == 2)
 		copy[WRITE_VERSION_AT] = copy[READ_VERSION_AT] = 1;
-	if (sqlite3_deserialize(db, "main", copy, (sqlite3_int64)len, (sqlite3_int64)len,
+	if (lite.sqlite3_deserialize(db, "main", copy, (sqlite3_int64)len,
+		(sqlite3_int64)len,
 		SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY))
-		return MALFORMED(e, "%s", sqlite3_errmsg(db));
+		return MALFORMED(e, "%s", lite.sqlite3_errmsg(db));
 	return 0;
 }
 
 static int query(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct err *e)
 {
-	if (sqlite3_prepare_v2(db, sql, -1, out, NULL))
-		return MALFORMED(e, "%s", sqlite3_errmsg(db));
+	if (lite.sqlite3_prepare_v2(db, sql, -1, out, NULL))
+		return MALFORMED(e, "%s", lite.sqlite3_errmsg(db));
 	return 0;
 }
 
 /* One more row? */
 static int step(sqlite3 *db, sqlite3_stmt *stmt, bool *row, struct err *e)
 {
-	int rc = sqlite3_step(stmt);
+	int rc = lite.sqlite3_step(stmt);
 
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return MALFORMED(e, "%s", sqlite3_errmsg(db));
+		return MALFORMED(e, "%s", lite.sqlite3_errmsg(db));
 	*row = rc == SQLITE_ROW;
 	return 0;
 }
@@ -108,8 +154,9 @@ static int check_table(sqlite3 *db, bool *found, struct err *e)
 		r = step(db, table, found, e);
 	if (r || !*found)
 		return r;
-	if (sqlite3_stricmp((const char *)sqlite3_column_text(table, 2), "table") ||
-	    sqlite3_column_int(table, 4))
+	if (lite.sqlite3_stricmp(
+		(const char *)lite.sqlite3_column_text(table, 2), "table") ||
+	    lite.sqlite3_column_int(table, 4))
 		return MALFORMED(e, "DBConfig is no ordinary table");
 	r = query(db, "PRAGMA main.index_list(DBConfig)", &index, e);
 	if (!r)
@@ -122,13 +169,13 @@ static int check_table(sqlite3 *db, bool *found, struct err *e)
 static int column_text(sqlite3_stmt *row, int column, char **out, struct err *e)
 {
 	/* Asked first: what follows converts. */
-	bool is_text = sqlite3_column_type(row, column) == SQLITE_TEXT;
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	int len = sqlite3_column_bytes(row, column);
+	bool is_text = lite.sqlite3_column_type(row, column) == SQLITE_TEXT;
+	const char *text = (const char *)lite.sqlite3_column_text(row, column);
+	int len = lite.sqlite3_column_bytes(row, column);
 
 	if (!is_text || !text || len > VALUE_MAX || strlen(text) != (size_t)len)
 		return MALFORMED(e, "column %s of DBConfig is no text",
-		    sqlite3_column_name(row, column));
+		    lite.sqlite3_column_name(row, column));
 	*out = xstrdup(text);
 	return 0;
 }
@@ -171,7 +218,10 @@ int libpod_read_sqlite(
 		return 0;
 	if (len < HEADER_BYTES)
 		return MALFORMED(e, "too short for an SQLite database");
-	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE, NULL))
+	r = load_sqlite(e);
+	if (r)
+		return r;
+	if (lite.sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE, NULL))
 		return err_set(e, ERR_INTERNAL, "SQLite does not start");
 	defend(db, &calls_left);
 	r = load(db, data, len, e);
