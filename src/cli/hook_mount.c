@@ -49,7 +49,7 @@ static int open_dir(const char *path, int *fd, struct err *e)
  * What `--volume DIR:DIR:O` and its kin lay over a directory of the host, for one container. It is no part
  * of the store.
  */
-static int mount_volume(const struct mount_args *a, struct err *e)
+static int mount_volume(const struct cli *c, const struct mount_args *a, struct err *e)
 {
 	CLEANUP_GATE_PASS struct gate_pass p = {.upper = -1,
 	    .work = -1,
@@ -65,7 +65,7 @@ static int mount_volume(const struct mount_args *a, struct err *e)
 		r = open_dir(a->lowers[i], &p.lowers[i], e);
 		p.n_lowers += !r;
 	}
-	return r ? r : overlay_mount(a, &p, e);
+	return r ? r : overlay_mount(a, &p, c->config.gate_fuse, e);
 }
 
 /* ---- layers ---- */
@@ -154,7 +154,7 @@ static int mount_layer(struct cli *c, const struct mount_args *a, struct err *e)
 	if (!r && verdict_of(&findings) != VERDICT_CLEAN)
 		r = refuse(a, &findings);
 	else if (!r)
-		r = overlay_mount(a, &pass, e);
+		r = overlay_mount(a, &pass, c->config.gate_fuse, e);
 	findings_release(&findings);
 	c->store.root = NULL;
 	return r;
@@ -167,6 +167,6 @@ int hook_mount(struct cli *c, int argc, char **argv, struct err *e)
 
 	if (!r)
 		r = gate_is_layer_target(a.target) ? mount_layer(c, &a, e)
-						   : mount_volume(&a, e);
+						   : mount_volume(c, &a, e);
 	return r < 0 ? err_wrap(e, "this mount is refused") : r;
 }

@@ -133,9 +133,12 @@ static int mount_by_fuse(
 		   : err_set(e, ERR_IO, FUSE_PROGRAM " did not mount %s", a->target);
 }
 
-/* Why the kernel cannot do it, or NULL. */
-static const char *why_fuse(const struct mount_args *a, const struct gate_pass *p)
+/* Why the kernel cannot, or must not, do it, or NULL. */
+static const char *why_fuse(
+    const struct mount_args *a, const struct gate_pass *p, bool asked_for)
 {
+	if (asked_for)
+		return "mount = fuse in layerseal.conf";
 	if (p->whiteout_files)
 		return "the layers hold deletions as files (.wh.NAME), as an engine with "
 		       "a mount program unpacks them, which the kernel does not know";
@@ -143,9 +146,8 @@ static const char *why_fuse(const struct mount_args *a, const struct gate_pass *
 }
 
 static int mount_anyhow(const struct mount_args *a, const struct gate_pass *p,
-    const char *target, struct err *e)
+    const char *why, const char *target, struct err *e)
 {
-	const char *why = why_fuse(a, p);
 	int r;
 
 	if (why && !has_fuse())
@@ -157,7 +159,8 @@ static int mount_anyhow(const struct mount_args *a, const struct gate_pass *p,
 	return r && rootless_namespace() && has_fuse() ? mount_by_fuse(a, p, e) : r;
 }
 
-int overlay_mount(const struct mount_args *a, const struct gate_pass *p, struct err *e)
+int overlay_mount(
+    const struct mount_args *a, const struct gate_pass *p, bool fuse, struct err *e)
 {
 	CLEANUP_FREE char *target = xasprintf(FD_DIR "/%d", p->target);
 	int r;
@@ -166,7 +169,7 @@ int overlay_mount(const struct mount_args *a, const struct gate_pass *p, struct 
 		return mount(target, target, NULL, MS_BIND, NULL)
 			   ? err_sys(e, "mount %s once more", a->target)
 			   : 0;
-	r = mount_anyhow(a, p, target, e);
+	r = mount_anyhow(a, p, why_fuse(a, p, fuse), target, e);
 	if (!r && a->propagation && mount(NULL, a->target, NULL, a->propagation, NULL))
 		r = err_sys(e, "propagation of %s", a->target);
 	return r;

@@ -9,9 +9,9 @@
 /*
  * The descriptors of `p` are what is mounted, the paths of `a` are not looked at again (fuse-overlayfs,
  * a program of its own, resolves what the descriptors are called now). ERR_REFUSED if fuse-overlayfs
- * would be needed and is not installed.
+ * is needed (`fuse`, or the kernel cannot do it) and is not installed.
  */
 MUSTUSE int overlay_mount(
-    const struct mount_args *a, const struct gate_pass *p, struct err *e);
+    const struct mount_args *a, const struct gate_pass *p, bool fuse, struct err *e);
 
 #endif

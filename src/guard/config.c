@@ -166,6 +166,13 @@ static int set_gate(struct config *c, const char *name, const char *value, struc
 {
 	if (strcmp(name, "whiteout-files") == 0)
 		return set_flag(&c->whiteout_files, name, value, e);
+	if (strcmp(name, "mount") == 0) {
+		c->gate_fuse = strcmp(value, "fuse") == 0;
+		if (!c->gate_fuse && strcmp(value, "kernel") != 0)
+			return err_set(
+			    e, ERR_USAGE, "mount: '%s' is not kernel or fuse", value);
+		return 0;
+	}
 	if (strcmp(name, "unsealed") != 0)
 		return err_set(e, ERR_USAGE, "section [gate] has no setting '%s'", name);
 	if (!gate_unsealed_parse(value, &c->gate_unsealed))

@@ -10,6 +10,7 @@
  *   trust = /etc/layerseal/trusted-keys
  *   [gate]
  *   unsealed = fresh    # deny, fresh, allow
+ *   mount = kernel      # kernel, fuse
  *   whiteout-files = no # yes: the store is used with a mount program
  *   [findings]
  *   name-unsealed = ignore
@@ -47,6 +48,7 @@ struct config {
 	bool cached;
 	unsigned threads;
 	enum gate_unsealed gate_unsealed;
+	bool gate_fuse;	     /* fuse-overlayfs mounts, even what the kernel could */
 	bool whiteout_files; /* layers may have been unpacked for a mount program */
 	struct key_settings key;
 	struct anchor_settings anchors;
