@@ -39,14 +39,14 @@ static void pause_a_little(void)
  * One attempt at the end. *done: all is sealed, or spoiled; otherwise something that it used is not sealed
  * yet, and other builds run that may do it.
  */
-static int try_to_end(struct build *b, bool *done, struct err *e)
+static int try_to_end(struct build *b, bool again, bool *done, struct err *e)
 {
 	CLEANUP_INFLIGHT_OTHERS struct inflight_others others = {0};
 	CLEANUP_BUILD_WORK struct build_work w = {0};
 	int r = inflight_others(b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
 
 	/* In this order: what the others have sealed when they leave is read. */
-	if (!r)
+	if (!r && again)
 		r = ledger_reload(b->g->ledger, e);
 	if (!r)
 		r = build_work_find(b, &w, e);
@@ -54,7 +54,7 @@ static int try_to_end(struct build *b, bool *done, struct err *e)
 		r = build_check_after(b, w.n_made > 0, e);
 	if (!r && !is_spoiled(b) && (w.n_made || b->c->n_names))
 		r = build_seal(b, &w, e);
-	if (!r && w.open && others.n == 0 && !is_spoiled(b))
+	if (!r && w.open && again && others.n == 0 && !is_spoiled(b))
 		findings_move(&b->out->findings, &w.findings);
 	*done = !w.open || is_spoiled(b);
 	return r;
@@ -63,10 +63,10 @@ static int try_to_end(struct build *b, bool *done, struct err *e)
 static int end(struct build *b, struct err *e)
 {
 	bool done = false;
-	int r = 0;
+	int r = try_to_end(b, false, &done, e);
 
 	while (!r && !done) {
-		r = try_to_end(b, &done, e);
+		r = try_to_end(b, true, &done, e);
 		if (!r && !done)
 			pause_a_little();
 	}

@@ -10,7 +10,9 @@
 #include "guard/build_impl.h"
 
 #define TRIES 8
+/* Looking takes at most a twentieth of the time, and is not done more often than this. */
 #define LOOK_EVERY_MS 100
+#define LOOK_SHARE 20
 
 /* Objects that others may be making. */
 static bool is_unsealed(const struct finding *f)
@@ -145,8 +147,6 @@ int build_check_before(struct build *b, bool *ok, struct err *e)
 
 		r = inflight_others(
 		    b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
-		if (!r && i == 0)
-			r = ledger_reload(b->g->ledger, e);
 		if (!r)
 			r = verify_before(b, &others, e);
 		if (!r)
@@ -225,10 +225,16 @@ int build_look(struct build *b, struct err *e)
 {
 	const struct verify_options o = {.without_trees = true};
 
-	if (now_ms() - b->looked < LOOK_EVERY_MS || !changes_records(b->changes))
+	int64_t began = now_ms(), took;
+	int r;
+
+	if (began < b->next_look || !changes_records(b->changes))
 		return 0;
-	b->looked = now_ms();
-	return look(b, &o, false, e);
+	r = look(b, &o, false, e);
+	took = now_ms() - began;
+	b->next_look = began + (took * LOOK_SHARE > LOOK_EVERY_MS ? took * LOOK_SHARE
+								  : LOOK_EVERY_MS);
+	return r;
 }
 
 /* A layer that is gone by now was removed by an engine; whoever used it misses it. */

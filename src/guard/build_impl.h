@@ -19,8 +19,7 @@ struct build {
 	struct image_ids existing;   /* images before; only without creations */
 	struct layer_prints prints;  /* of the first verification */
 	struct buildlog log;
-	bool ran_on;	/* no pause yet between two looks at the records */
-	int64_t looked; /* when records were looked at last, in ms */
+	int64_t next_look; /* at records, not before: CLOCK_MONOTONIC in ms */
 };
 
 /* ---- build_check.c: is it as it was ---- */

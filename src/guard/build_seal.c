@@ -248,6 +248,19 @@ static bool carries(const struct build_work *w, const struct store_image *base)
 	return false;
 }
 
+/* Nothing is new after a build that found everything in the cache. */
+static bool names_are_bound(const struct build *b)
+{
+	for (size_t i = 0; i < b->c->n_names; i++) {
+		const char *bound =
+		    ledger_name(b->g->ledger, &b->g->store_id, b->c->names[i]);
+
+		if (strcmp(bound, b->c->record->result) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* The images to seal: owned array of borrowed ids. */
 static const char **choose(const struct build *b, const struct build_work *w, size_t *n)
 {
@@ -296,7 +309,7 @@ int build_seal(struct build *b, struct build_work *w, struct err *e)
 
 	ids = choose(b, w, &o.n_images);
 	o.images = ids;
-	if (o.n_images == 0)
+	if (o.n_images == 0 || (w->n_made == 0 && names_are_bound(b)))
 		return 0;
 	note_bases(b, w);
 	r = guard_seal(b->g, &o, &sealed, e);
