@@ -73,18 +73,38 @@ static int end(struct build *b, struct err *e)
 	return r;
 }
 
-static int run(struct build *b, struct err *e)
+/* *ok: the engine may run; *engine: it does already. */
+static int begin(struct build *b, bool *ok, pid_t *engine, struct err *e)
 {
-	bool ok = false;
+	struct build_hold hold;
 	int r = inflight_enter(
 	    b->c->ledger_dir, &b->g->store_id, b->c->names, b->c->n_names, &b->self, e);
 
 	if (!r)
-		r = build_check_before(b, &ok, e);
+		r = build_arm(b, e);
+	if (!r)
+		r = build_hold_begin(b, &hold, e);
+	if (r)
+		return r;
+	r = build_check_before(b, ok, e);
+	build_hold_end(&hold, !r && *ok);
+	*engine = hold.engine;
+	return r;
+}
+
+static int run(struct build *b, struct err *e)
+{
+	CLEANUP_FD int signals = -1;
+	bool ok = false;
+	pid_t engine = 0;
+	int r = build_take_signals(&signals, e);
+
+	if (!r)
+		r = begin(b, &ok, &engine, e);
 	if (r || !ok)
 		return r;
 	b->out->outcome = BUILD_SPOILED;
-	r = build_run(b, e);
+	r = build_run(b, engine, signals, e);
 	if (!r)
 		r = end(b, e);
 	if (!r && !is_spoiled(b)) {

@@ -66,8 +66,7 @@ static int note_layer(void *ctx, const struct sealed_layer *layer, struct err *e
 	return 0;
 }
 
-/* Before the first look, so that nothing falls between. */
-static int arm(struct build *b, struct err *e)
+int build_arm(struct build *b, struct err *e)
 {
 	struct {
 		struct changes_layer *v;
@@ -140,7 +139,7 @@ static int judge_before(struct build *b, const struct inflight_others *others, b
 int build_check_before(struct build *b, bool *ok, struct err *e)
 {
 	bool again = true;
-	int r = arm(b, e);
+	int r = 0;
 
 	for (int i = 0; !r && again && i < TRIES; i++) {
 		CLEANUP_INFLIGHT_OTHERS struct inflight_others others = {0};

@@ -3,11 +3,14 @@
 #ifndef GUARD_BUILD_IMPL_H
 #define GUARD_BUILD_IMPL_H
 
+#include <pthread.h>
+
 #include "guard/build.h"
 #include "guard/buildlog.h"
 #include "guard/inflight.h"
 #include "store/changes.h"
 #include "store/creations.h"
+#include "store/lock.h"
 
 struct build {
 	struct guard *g;
@@ -24,8 +27,11 @@ struct build {
 
 /* ---- build_check.c: is it as it was ---- */
 
+/* From here on changes are noticed. */
+MUSTUSE int build_arm(struct build *b, struct err *e);
+
 /*
- * Arms the watch and verifies; heals if the policy says so. *ok: the build may run. Otherwise
+ * Verifies; heals if the policy says so. *ok: the build may run. Otherwise
  * out->findings and out->verdict say why not.
  */
 MUSTUSE int build_check_before(struct build *b, bool *ok, struct err *e);
@@ -34,10 +40,29 @@ MUSTUSE int build_look(struct build *b, struct err *e);
 /* At the end, with trees if anything was made of them: what changed joins out->findings. */
 MUSTUSE int build_check_after(struct build *b, bool trees, struct err *e);
 
+/* ---- build_hold.c: a head start ---- */
+
+/* An engine that was started and waits for the store's locks. */
+struct build_hold {
+	bool holds; /* false: it was not started */
+	pid_t engine;
+	struct store_lock locks;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t end;
+	bool over, stopped;
+};
+/* Does nothing where that cannot be. */
+MUSTUSE int build_hold_begin(struct build *b, struct build_hold *h, struct err *e);
+/* Lets the engine go on, or kills it. */
+void build_hold_end(struct build_hold *h, bool let_go);
+
 /* ---- build_run.c ---- */
 
-/* Runs the engine to its end, with its output and the watch attended to. */
-MUSTUSE int build_run(struct build *b, struct err *e);
+/* From here on signals do not end this process: what the engine leaves has to be seen to. */
+MUSTUSE int build_take_signals(int *signals, struct err *e);
+/* Attends to the engine to its end; starts it if nobody did (0). */
+MUSTUSE int build_run(struct build *b, pid_t engine, int signals, struct err *e);
 
 /* ---- build_seal.c: whose work is what ---- */
 

@@ -146,21 +146,25 @@ static void choose_signals(sigset_t *out)
 		sigaddset(out, signals[i]);
 }
 
-int build_run(struct build *b, struct err *e)
+int build_take_signals(int *signals, struct err *e)
 {
-	struct attendance a = {.b = b, .signals = -1, .output = b->c->output};
-	CLEANUP_FD int signals = -1;
 	sigset_t mine;
-	int r;
 
 	choose_signals(&mine);
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &mine, NULL);
-	signals = signalfd(-1, &mine, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (signals < 0)
-		return err_sys(e, "signalfd");
-	a.signals = signals;
-	r = starter_start(b->c->starter, &b->c->start, &a.engine, e);
+	*signals = signalfd(-1, &mine, SFD_NONBLOCK | SFD_CLOEXEC);
+	return *signals < 0 ? err_sys(e, "signalfd") : 0;
+}
+
+int build_run(struct build *b, pid_t engine, int signals, struct err *e)
+{
+	struct attendance a = {
+	    .b = b, .engine = engine, .signals = signals, .output = b->c->output};
+	int r = 0;
+
+	if (!engine)
+		r = starter_start(b->c->starter, &b->c->start, &a.engine, e);
 	if (!r)
 		r = attend(&a, e);
 	return r ? r : end(&a, e);

@@ -97,6 +97,19 @@ static char **split(char *request, size_t len, size_t *n)
 	return words;
 }
 
+static volatile pid_t engine;
+
+/* The other side is dead. A stopped process ends only when it goes on. */
+static void end_engine(int signal)
+{
+	(void)signal;
+	if (engine > 0) {
+		kill(engine, SIGTERM);
+		kill(engine, SIGCONT);
+	}
+	_exit(0);
+}
+
 static void serve(int socket, int output)
 {
 	CLEANUP_FREE char *request = xcalloc(1, REQUEST_MAX + 1);
@@ -113,6 +126,7 @@ static void serve(int socket, int output)
 		unsetenv(words[i]);
 	start(words + i + 1, words[1], *words[0] == 'a', output, &a);
 	close(output);
+	engine = a.pid;
 	if (send(socket, &a, sizeof(a), MSG_NOSIGNAL) != sizeof(a) || a.error)
 		return;
 	attend(socket, &a);
@@ -136,8 +150,8 @@ static NORETURN void help(int socket, int output, pid_t parent)
 	close_others(socket, output);
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		signal(signals[i], SIG_IGN);
-	/* The engine follows: it gets a signal when this process dies. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGRTMIN, end_engine);
+	prctl(PR_SET_PDEATHSIG, SIGRTMIN);
 	if (getppid() == parent)
 		serve(socket, output);
 	_exit(0);
