@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/esc.h"
+#include "base/proc.h"
 #include "guard/enginecmd.h"
 #include "guard/hookfile.h"
 
@@ -161,8 +162,18 @@ static int run_check(const struct hook *h, const struct hookfile *f, char **comm
 	return EXIT_UNVERIFIABLE;
 }
 
+/* True if the podman that asks was started by a guarded build, which verifies by itself. */
+static bool is_guarded(const struct hookfile *f)
+{
+	struct stat guard, layerseal;
+
+	return stat(f->layerseal, &layerseal) == 0 &&
+	       proc_program(proc_parent(getppid()), &guard) &&
+	       proc_same_program(&guard, &layerseal);
+}
+
 /* 0: the command may run. */
-static int decide(const struct hook *h, char **command, struct err *e)
+static int decide(const struct hook *h, bool preexec, char **command, struct err *e)
 {
 	CLEANUP_ENGINE_COMMAND struct engine_command c;
 	CLEANUP_HOOKFILE struct hookfile f = {0};
@@ -175,6 +186,8 @@ static int decide(const struct hook *h, char **command, struct err *e)
 	if (r)
 		return r;
 	if (c.act == ENGINE_USE && !f.verify_run)
+		return 0;
+	if (preexec && is_guarded(&f))
 		return 0;
 	return run_check(h, &f, command);
 }
@@ -281,6 +294,6 @@ int main(int argc, char **argv)
 	}
 	if (argc < (preexec ? 2 : 1))
 		return EXIT_CLEAN;
-	status = end_of(decide(&h, argv + preexec, &e), &e);
+	status = end_of(decide(&h, preexec, argv + preexec, &e), &e);
 	return status || preexec ? status : become_engine(&h, argv);
 }

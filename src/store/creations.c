@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/fanotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "base/proc.h"
 #include "store/records.h"
 
 struct creations {
@@ -111,39 +111,17 @@ int creations_fd(const struct creations *c)
 	return c->fd;
 }
 
-static pid_t parent_of(pid_t pid)
+static bool is_restarted(pid_t pid, pid_t engine)
 {
-	char path[32], line[512], *end;
-	FILE *f;
-	int parent = 0;
+	struct stat a, b;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	/* The name of the program, in brackets, may hold anything. */
-	if (fgets(line, sizeof(line), f) && (end = strrchr(line, ')')) &&
-	    sscanf(end + 1, " %*c %d", &parent) != 1)
-		parent = 0;
-	fclose(f);
-	return parent;
-}
-
-static bool is_same_program(pid_t a, pid_t b)
-{
-	char path_a[32], path_b[32];
-	struct stat st_a, st_b;
-
-	snprintf(path_a, sizeof(path_a), "/proc/%d/exe", a);
-	snprintf(path_b, sizeof(path_b), "/proc/%d/exe", b);
-	return stat(path_a, &st_a) == 0 && stat(path_b, &st_b) == 0 &&
-	       st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino;
+	return proc_parent(pid) == engine && proc_program(pid, &a) &&
+	       proc_program(engine, &b) && proc_same_program(&a, &b);
 }
 
 static bool is_maker(pid_t pid, pid_t engine, bool children)
 {
-	return pid == engine ||
-	       (children && parent_of(pid) == engine && is_same_program(pid, engine));
+	return pid == engine || (children && is_restarted(pid, engine));
 }
 
 static void note(struct creations *c, const char *name)

@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/proc.h"
 
 #define TRIES 10
+/* Field of /proc/PID/stat: clock ticks since boot. */
+#define START_TIME 22
 #define TRY_EVERY_NS 2000000L
 #define WRITE_TRIES_PER_SECOND 50
 
@@ -136,29 +139,6 @@ void store_lock_release(struct store_lock *l)
 		base_close_p(&l->fd[--l->n]);
 }
 
-/* Field 22 of /proc/PID/stat: clock ticks since boot. False if there is no such process. */
-static bool start_ticks(pid_t pid, unsigned long long *ticks)
-{
-	char path[32], text[1024], *p;
-	size_t len;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	len = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	text[len] = '\0';
-	/* The second field is the command in parentheses, with any byte in it. */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++) {
-		p = strchr(p, ' ');
-		p = p ? p + 1 : NULL;
-	}
-	return p && sscanf(p, "%20llu", ticks) == 1;
-}
-
 /* When a process started on the clock that files are stamped with. */
 static struct timespec start_time(pid_t pid)
 {
@@ -166,7 +146,7 @@ static struct timespec start_time(pid_t pid)
 	unsigned long long ticks;
 	int64_t ns;
 
-	if (!start_ticks(pid, &ticks))
+	if (!proc_field(pid, START_TIME, &ticks))
 		return zero;
 	clock_gettime(CLOCK_REALTIME, &real);
 	clock_gettime(CLOCK_BOOTTIME, &boot);
