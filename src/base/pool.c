@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 struct task {
@@ -18,8 +19,9 @@ struct pool {
 	pthread_cond_t idle;  /* no task is left or running */
 	struct task *stack;
 	size_t n, cap;
-	unsigned running; /* tasks being run */
-	unsigned limit;	  /* most tasks that may run at once */
+	unsigned running;    /* tasks being run */
+	unsigned limit;	     /* most tasks that may run at once */
+	_Atomic bool hungry; /* another task would be run at once */
 	bool stop;
 	unsigned n_threads;
 	pthread_t *threads;
@@ -38,6 +40,20 @@ unsigned pool_online_cpus(void)
 	return n < 1 ? 1 : (unsigned)n;
 }
 
+static void note_hunger(struct pool *p)
+{
+	bool hungry = p->running + p->n < p->limit;
+
+	/* Read without the lock, for every directory of a tree: written when it changes. */
+	if (hungry != atomic_load_explicit(&p->hungry, memory_order_relaxed))
+		atomic_store_explicit(&p->hungry, hungry, memory_order_relaxed);
+}
+
+bool pool_is_hungry(const struct pool *p)
+{
+	return atomic_load_explicit(&p->hungry, memory_order_relaxed);
+}
+
 /*
  * Runs tasks until there is none to take; called and left with the lock held. A thread that
  * finishes a task takes the next one before it lets go of the lock, so no task waits for a
@@ -53,6 +69,7 @@ static void run_tasks(struct pool *p)
 		t.fn(t.arg);
 		pthread_mutex_lock(&p->lock);
 		p->running--;
+		note_hunger(p);
 	}
 	if (!p->n && !p->running)
 		pthread_cond_broadcast(&p->idle);
@@ -78,6 +95,7 @@ struct pool *pool_new(unsigned threads)
 	sigset_t all, old;
 
 	p->limit = threads ? threads : pool_online_cpus();
+	p->hungry = true;
 	p->threads = xcalloc(p->limit, sizeof(*p->threads));
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
@@ -102,6 +120,7 @@ void pool_submit(struct pool *p, pool_fn *fn, void *arg)
 		p->stack = xreallocarray(p->stack, p->cap, sizeof(*p->stack));
 	}
 	p->stack[p->n++] = (struct task){fn, arg};
+	note_hunger(p);
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
 }

@@ -22,6 +22,12 @@ void pool_submit(struct pool *p, pool_fn *fn, void *arg);
 void pool_wait(struct pool *p);
 void pool_free(struct pool *p); /* waits first; NULL is fine */
 
+/*
+ * True if another task would be run at once. A guess, made without a lock: for tasks that could give
+ * something away, and had better keep it while everybody is busy.
+ */
+bool pool_is_hungry(const struct pool *p);
+
 unsigned pool_online_cpus(void);
 
 #endif

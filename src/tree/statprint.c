@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * statprint.c: the fast path, see tree.h. A directory is one unit of work: whoever takes it stats
- * its entries by name, adds their hashes to a sum and goes on with its first subdirectory; the
- * other subdirectories are left on the pool's stack for any thread.
+ * statprint.c: the fast path, see tree.h. A thread goes through a tree alone, depth first: it stats the
+ * entries of a directory by name and adds their hashes to a sum. Only when another thread has nothing
+ * to do is the directory nearest to the root, with the subdirectories not taken yet, left to it: a
+ * lock for each directory would cost more than its entries.
  */
 #include <dirent.h>
 #include <endian.h>
@@ -144,7 +145,6 @@ struct task {
 
 /* A directory: opened, then read, then kept while some of its subdirectories were not taken yet. */
 struct node {
-	struct task *task;
 	int fd;
 	unsigned depth; /* of the root: 0 */
 	struct xxh128 parent_print, print;
@@ -155,20 +155,29 @@ struct node {
 	size_t next;
 };
 
-/* One directory being read. */
-struct visit {
-	struct node *node;
+/*
+ * What one thread does at a stretch: the directories that it is in, the deepest last, and what it has
+ * summed up. All but the deepest have subdirectories left, and can be given to another thread.
+ */
+struct descent {
+	struct task *task;
+	struct node **v; /* from `first` on; those before were given away */
+	size_t first, n, cap;
 	struct walk_sum sum;
 	uint64_t entries;
 	bool whiteout_files;
 	bool named; /* the error at hand names its object */
 };
 
-static struct node *node_new(struct task *task)
+struct gift {
+	struct task *task;
+	struct node *node;
+};
+
+static struct node *node_new(void)
 {
 	struct node *n = xcalloc(1, sizeof(*n));
 
-	n->task = task;
 	n->fd = -1;
 	n->path = xstrdup("");
 	n->name = n->path;
@@ -178,12 +187,15 @@ static struct node *node_new(struct task *task)
 static struct node *node_new_child(const struct node *parent, const char *name)
 {
 	struct node *n = xcalloc(1, sizeof(*n));
+	size_t len = strlen(name);
 
-	n->task = parent->task;
 	n->fd = -1;
 	n->depth = parent->depth + 1;
-	n->path_len = parent->path_len + 1 + strlen(name);
-	n->path = xasprintf("%s/%s", parent->path, name);
+	n->path_len = parent->path_len + 1 + len;
+	n->path = xmalloc(n->path_len + 1);
+	memcpy(n->path, parent->path, parent->path_len);
+	n->path[parent->path_len] = '/';
+	memcpy(n->path + parent->path_len + 1, name, len + 1);
 	n->name = n->path + parent->path_len + 1;
 	n->parent_print = parent->print;
 	return n;
@@ -208,19 +220,25 @@ static void fail(struct task *t, const struct err *e)
 	t->failed = true;
 }
 
-static int add_entry(
-    struct visit *v, const char *name, size_t len, uint8_t type, struct err *e)
+/* The directory that is being read. */
+static struct node *deepest(const struct descent *d)
 {
-	struct node *n = v->node;
+	return d->v[d->n - 1];
+}
+
+static int add_entry(
+    struct descent *d, const char *name, size_t len, uint8_t type, struct err *e)
+{
+	struct node *n = deepest(d);
 	struct walk_stat st;
 	int r;
 
-	v->whiteout_files |= strncmp(name, ".wh.", strlen(".wh.")) == 0;
+	d->whiteout_files |= strncmp(name, ".wh.", strlen(".wh.")) == 0;
 	if (type == DT_DIR) {
 		walk_names_add(&n->subdirs, name, len, type);
 		return 0;
 	}
-	r = walk_stat(n->fd, name, &n->task->root, &st, e);
+	r = walk_stat(n->fd, name, &d->task->root, &st, e);
 	if (r)
 		return r;
 	if (S_ISDIR(st.mode)) {
@@ -229,28 +247,28 @@ static int add_entry(
 		walk_names_add(&n->subdirs, name, len, type);
 		return 0;
 	}
-	walk_print_add(&v->sum, n->task->run->key, &n->print, name, &st);
-	v->entries++;
+	walk_print_add(&d->sum, d->task->run->key, &n->print, name, &st);
+	d->entries++;
 	return 0;
 }
 
 static int add_name(void *ctx, const char *name, size_t len, uint8_t type, struct err *e)
 {
-	struct visit *v = ctx;
+	struct descent *d = ctx;
 
-	if (add_entry(v, name, len, type, e) == 0)
+	if (add_entry(d, name, len, type, e) == 0)
 		return 0;
-	v->named = true;
-	return err_wrap(e, "%s/%s", v->node->path, name);
+	d->named = true;
+	return err_wrap(e, "%s/%s", deepest(d)->path, name);
 }
 
 /*
  * The directory is stat'ed before it is listed: every change until then has moved its ctime, and what
  * comes later comes after this verification.
  */
-static int sum_node(struct node *n, struct visit *v, struct err *e)
+static int sum_node(struct descent *d, struct node *n, struct err *e)
 {
-	struct task *t = n->task;
+	struct task *t = d->task;
 	struct walk_stat st;
 	bool is_root = n->depth == 0;
 	int r = walk_stat(n->fd, "", is_root ? NULL : &t->root, &st, e);
@@ -261,29 +279,24 @@ static int sum_node(struct node *n, struct visit *v, struct err *e)
 		t->root = st;
 	n->print =
 	    walk_print_dir(t->run->key, &n->parent_print, n->name, strlen(n->name));
-	walk_print_add(&v->sum, t->run->key, &n->parent_print, n->name, &st);
-	return walk_each(n->fd, add_name, v, e);
+	walk_print_add(&d->sum, t->run->key, &n->parent_print, n->name, &st);
+	return walk_each(n->fd, add_name, d, e);
 }
 
-static void read_node(struct node *n)
+static void read_deepest(struct descent *d)
 {
-	struct task *t = n->task;
-	struct visit v = {.node = n, .entries = 1};
+	struct node *n = deepest(d);
+	uint64_t before = d->entries++;
 	struct err e;
 
-	if (sum_node(n, &v, &e)) {
-		if (!v.named)
+	if (sum_node(d, n, &e)) {
+		if (!d->named)
 			err_wrap(&e, "%s", n->depth ? n->path : "/");
-		fail(t, &e);
+		fail(d->task, &e);
 		return;
 	}
-	pthread_mutex_lock(&t->lock);
-	t->sum.v += v.sum.v;
-	t->job->entries += v.entries;
-	t->job->whiteout_files |= v.whiteout_files;
-	pthread_mutex_unlock(&t->lock);
-	if (t->run->progress)
-		progress_add(&t->run->progress->files_done, v.entries);
+	if (d->task->run->progress)
+		progress_add(&d->task->run->progress->files_done, d->entries - before);
 }
 
 static int node_open(struct node *n, int parent_fd, struct err *e)
@@ -298,49 +311,96 @@ static int node_open(struct node *n, int parent_fd, struct err *e)
 	return r ? err_wrap(e, "%s", n->path) : 0;
 }
 
+static void push(struct descent *d, struct node *n)
+{
+	if (d->n == d->cap) {
+		d->cap = d->cap ? 2 * d->cap : 32;
+		d->v = xreallocarray(d->v, d->cap, sizeof(*d->v));
+	}
+	d->v[d->n++] = n;
+}
+
 static void walk_on(void *arg);
 
-/* Opens the next subdirectory of `n`, leaves the others on the pool's stack, reads the one. */
-static struct node *next_subdir(struct node *n)
+/* The directory nearest to the root, where most is left. */
+static void give_away(struct descent *d)
 {
-	struct task *t = n->task;
-	struct node *child =
-	    node_new_child(n, n->subdirs.text + n->subdirs.v[n->next++].at);
-	struct err e;
-	int r = node_open(child, n->fd, &e);
+	struct gift *g = xmalloc(sizeof(*g));
 
-	if (r)
-		fail(t, &e);
-	if (n->next < n->subdirs.n)
-		pool_submit(t->run->pool, walk_on, n);
-	else
+	*g = (struct gift){.task = d->task, .node = d->v[d->first++]};
+	pool_submit(d->task->run->pool, walk_on, g);
+}
+
+/* Goes into the next subdirectory of the deepest directory, which it leaves if that was the last. */
+static void step(struct descent *d)
+{
+	struct node *n = deepest(d), *child;
+	struct err e;
+	int r;
+
+	child = node_new_child(n, n->subdirs.text + n->subdirs.v[n->next++].at);
+	r = node_open(child, n->fd, &e);
+	if (n->next == n->subdirs.n) {
 		node_free(n);
-	if (!r)
-		read_node(child);
-	return child;
+		d->n--;
+	}
+	push(d, child);
+	if (r) {
+		fail(d->task, &e);
+		return;
+	}
+	if (d->n - d->first > 1 && pool_is_hungry(d->task->run->pool))
+		give_away(d);
+	read_deepest(d);
 }
 
 /* Depth first, so that few directories are open at a time. */
+static void descend(struct descent *d)
+{
+	struct task *t = d->task;
+
+	while (d->n > d->first && !t->failed) {
+		struct node *n = deepest(d);
+
+		if (n->next < n->subdirs.n) {
+			step(d);
+			continue;
+		}
+		node_free(n);
+		d->n--;
+	}
+	while (d->n > d->first)
+		node_free(d->v[--d->n]);
+	free(d->v);
+	pthread_mutex_lock(&t->lock);
+	t->sum.v += d->sum.v;
+	t->job->entries += d->entries;
+	t->job->whiteout_files |= d->whiteout_files;
+	pthread_mutex_unlock(&t->lock);
+}
+
 static void walk_on(void *arg)
 {
-	struct node *n = arg;
+	struct gift *g = arg;
+	struct descent d = {.task = g->task};
 
-	while (n->next < n->subdirs.n && !n->task->failed)
-		n = next_subdir(n);
-	node_free(n);
+	push(&d, g->node);
+	free(g);
+	descend(&d);
 }
 
 static void start(void *arg)
 {
-	struct task *t = arg;
-	struct node *n = node_new(t);
+	struct descent d = {.task = arg};
+	struct node *n = node_new();
 	struct err e;
 
-	if (fs_open_dir(t->job->base_fd, t->job->path, &n->fd, &e))
-		fail(t, &e);
+	push(&d, n);
+	if (fs_open_dir(d.task->job->base_fd, d.task->job->path, &n->fd, &e))
+		fail(d.task, &e);
 	else
-		read_node(n);
-	walk_on(n);
+		read_deepest(&d);
+	descend(&d);
 }
 
 void statprint_run(struct statprint_job *jobs, size_t n, const struct xxh_key *key,

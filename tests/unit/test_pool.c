@@ -131,8 +131,11 @@ static void test_newest_first(void **state)
 	o.next = 0;
 	sem_init(&o.started, 0, 0);
 	sem_init(&o.go, 0, 0);
+	assert_true(pool_is_hungry(p));
 	pool_submit(p, hold, &o);
+	assert_false(pool_is_hungry(p));
 	sem_wait(&o.started);
+	assert_false(pool_is_hungry(p));
 	for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
 		steps[i] = (struct step){&o, i};
 		pool_submit(p, note_number, &steps[i]);
@@ -140,6 +143,7 @@ static void test_newest_first(void **state)
 	sem_post(&o.go);
 	pool_wait(p);
 	assert_int_equal(o.next, ARRAY_LEN(steps));
+	assert_true(pool_is_hungry(p));
 	for (unsigned i = 0; i < ARRAY_LEN(steps); i++)
 		assert_int_equal(o.seen[i], ARRAY_LEN(steps) - 1 - i);
 	pool_free(p);

@@ -431,6 +431,43 @@ static void test_threads_agree(void **state)
 	}
 }
 
+/* What was sealed once must be found again: never to be changed. */
+static void test_print_stays(void **state)
+{
+	static const uint8_t expected[] = {0x3a, 0xbc, 0x50, 0x9c, 0xef, 0x15, 0x14, 0x7c,
+	    0x05, 0xe0, 0x80, 0x93, 0x4f, 0x4c, 0xf9, 0x22};
+	const struct walk_stat st = {
+	    .ino = 11,
+	    .size = 12,
+	    .mtime_sec = 13,
+	    .ctime_sec = 14,
+	    .mtime_nsec = 15,
+	    .ctime_nsec = 16,
+	    .mode = 0100644,
+	    .nlink = 17,
+	    .uid = 18,
+	    .gid = 19,
+	    .dev_major = 20,
+	    .dev_minor = 21,
+	    .rdev_major = 22,
+	    .rdev_minor = 23,
+	};
+	struct xxh_key fixed;
+	struct xxh128 root, dir;
+	struct walk_sum sum = {0};
+	struct statprint print;
+
+	(void)state;
+	memset(&fixed, 0x5a, sizeof(fixed));
+	root = walk_print_dir(&fixed, &walk_print_none, "", 0);
+	dir = walk_print_dir(&fixed, &root, "dir", 3);
+	walk_print_add(&sum, &fixed, &walk_print_none, "", &st);
+	walk_print_add(&sum, &fixed, &root, "dir", &st);
+	walk_print_add(&sum, &fixed, &dir, "file", &st);
+	print = walk_print_final(&sum);
+	assert_memory_equal(print.bytes, expected, sizeof(expected));
+}
+
 static void test_many_jobs(void **state)
 {
 	struct statprint_job jobs[40];
