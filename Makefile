@@ -7,6 +7,7 @@
 #   make mutations      20,000 ways to damage a ledger's files
 #   make attacks benign the corpora on real podman stores (root; see tests/README.md)
 #   make check-hook     hooks before real engines (root)
+#   make check-service  root on the store of a rootless user (root)
 #   make lint bench fuzz install uninstall clean
 
 VERSION := 0.1.0
@@ -149,6 +150,9 @@ mutations: $B/mutations/mutations
 check-hook: $B/layerseal $B/layerseal-hook
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/hook/run
 
+check-service: $B/layerseal
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/service/run
+
 bench: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/run
 
@@ -176,6 +180,6 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $B/src/cli/main.d $B/src/cli/hook_main.d $(wildcard $B/tests/*/*.d)
-.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan check-hook crash mutations attacks \
+.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan check-hook check-service crash mutations attacks \
 	benign fuzz bench lint install uninstall clean
 .SECONDARY:

@@ -90,7 +90,7 @@ struct store {
 	 * only whoever asks for it knows.
 	 */
 	bool whiteout_files;
-	int view_fd;	/* of an account: the user namespace with its ids; else -1 */
+	int view_fd; /* of an account: the user namespace with its ids; else -1 */
 	bool
 	    user_xattrs; /* rootless, or a user's store: overlay marks are user.overlay.* */
 };
