@@ -1075,6 +1075,7 @@ int main(void)
 	    TEST(test_content),
 	    TEST(test_hardlinks),
 	    TEST(test_threads_agree),
+	    TEST(test_print_stays),
 	    TEST(test_many_jobs),
 	    TEST(test_changes),
 	    TEST(test_mmap_attack),
