@@ -120,12 +120,6 @@ static int open_all(struct cli *c, const struct build_arguments *a,
 		return r;
 	c->store = (struct store_options){.root = b->wanted.graphroot};
 	r = session_open(c, LEDGER_WRITE, &b->session, e);
-	if (!r && b->session.config.account)
-		r = err_set(e, ERR_USAGE,
-		    "root builds nothing in the store of user %s: let the user build, "
-		    "and "
-		    "verify before and seal after it",
-		    b->session.config.account->name);
 	return r ? r : engine_store_compare(&b->wanted, &b->session.config, e);
 }
 
@@ -133,6 +127,9 @@ static int open_logfile(struct building *b, struct err *e)
 {
 	if (!b->args.logfile)
 		return 0;
+	if (b->session.config.account)
+		return err_set(e, ERR_USAGE, "--logfile: root writes no file for user %s",
+		    b->session.config.account->name);
 	b->logfile = open(
 	    b->args.logfile, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0600);
 	return b->logfile < 0 ? err_sys(e, "--logfile %s", b->args.logfile) : 0;
@@ -145,7 +142,7 @@ static void fill_record(const struct build_arguments *a, const struct engine_com
 
 	b->record.op = ENTRY_BUILD;
 	record->engine = xstrdup(engine_name(a->engine));
-	record->user = user;
+	record->user = b->session.config.account ? b->session.config.account->uid : user;
 	record->began = (uint64_t)time(NULL);
 	buildargs_record(a->command, k, record);
 	buildargs_containerfile(k, &record->containerfile);
@@ -157,17 +154,19 @@ static int guard(struct cli *c, const struct build_arguments *a, uid_t user,
 	/* The options above say it all. */
 	static const char *const unset[] = {"STORAGE_DRIVER", "STORAGE_OPTS", NULL};
 	int output = b->logfile >= 0 ? b->logfile : b->args.quiet ? -1 : STDOUT_FILENO;
+	const struct account *account = b->session.config.account;
 	const struct build_command command = {
 	    .ledger_dir = c->ledger_dir,
 	    .starter = b->starter,
 	    .start = {.path = b->program,
 		.argv = (const char *const *)b->args.argv,
 		.unset = unset,
+		.user = account ? account->name : NULL,
 		.all_output = b->logfile >= 0},
 	    .names = (const char *const *)b->args.names,
 	    .n_names = b->args.n_names,
 	    .output = output,
-	    .restarts = user != 0,
+	    .restarts = user != 0 || account,
 	    .remove = a->remove,
 	    .engine = b->runner,
 	    .record = &b->record.build,

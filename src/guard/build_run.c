@@ -82,9 +82,9 @@ static void hand_on_signals(struct attendance *a)
 {
 	struct signalfd_siginfo info;
 
-	/* The kernel's own (SI_KERNEL: the terminal) reached the engine, too. */
+	/* The terminal's (SI_KERNEL) reached the engine by themselves, unless it is apart from it. */
 	while (read(a->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_code != SI_KERNEL)
+		if (info.ssi_code != SI_KERNEL || a->b->c->start.user)
 			kill(a->engine, (int)info.ssi_signo);
 	}
 }

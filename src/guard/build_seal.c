@@ -373,8 +373,9 @@ int build_spoil(struct build *b, struct err *e)
 	if (!r && n)
 		r = guard_purge_items(b->g, b->c->engine, &items, &n, e);
 	for (size_t i = 0; i < n; i++) {
-		b->out->taken +=
-		    items[i].fate == PURGE_REMOVED || items[i].fate == PURGE_QUARANTINED;
+		b->out->taken += items[i].object != PURGED_LAYER &&
+				 (items[i].fate == PURGE_REMOVED ||
+				     items[i].fate == PURGE_QUARANTINED);
 		purge_item_release(&items[i]);
 	}
 	free(items);

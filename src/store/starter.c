@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "store/account.h"
 
 #define REQUEST_MAX (4 << 20)
 /* What the helper ignores, and the engine does not. */
@@ -35,26 +36,42 @@ struct answer {
 
 /* ---- the helper ---- */
 
+/* What is to be started. */
+struct request {
+	struct account *whose; /* NULL: as who called */
+	bool all_output;
+	const char *path;
+	char **argv;
+};
+
+/* Not "/", as account_become() leaves it: arguments name files from here. */
+static bool become_user(const struct account *whose)
+{
+	int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	errno = EPERM;
+	return !whose || (here >= 0 && account_become(whose) && fchdir(here) == 0);
+}
+
 /* In the child: ends as the engine, or tells why not. */
-static NORETURN void become(
-    char *const argv[], const char *path, bool all_output, int output, int failure)
+static NORETURN void become(const struct request *r, int output, int failure)
 {
 	int error;
 
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		signal(signals[i], SIG_DFL);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (dup2(output, STDOUT_FILENO) >= 0 &&
-	    (!all_output || dup2(output, STDERR_FILENO) >= 0))
-		execv(path, argv);
+	/* The signal comes last: who becomes another loses it. */
+	if (become_user(r->whose) && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
+	    dup2(output, STDOUT_FILENO) >= 0 &&
+	    (!r->all_output || dup2(output, STDERR_FILENO) >= 0))
+		execv(r->path, r->argv);
 	error = errno;
 	(void)!write(failure, &error, sizeof(error));
 	_exit(127);
 }
 
 /* Returns when it runs, or does not. */
-static void start(
-    char *const argv[], const char *path, bool all_output, int output, struct answer *a)
+static void start(const struct request *r, int output, struct answer *a)
 {
 	int failure[2];
 
@@ -64,7 +81,7 @@ static void start(
 	}
 	a->pid = fork();
 	if (a->pid == 0)
-		become(argv, path, all_output, output, failure[1]);
+		become(r, output, failure[1]);
 	if (a->pid < 0)
 		a->error = errno;
 	close(failure[1]);
@@ -86,7 +103,7 @@ static void attend(int socket, struct answer *a)
 	(void)!send(socket, a, sizeof(*a), MSG_NOSIGNAL);
 }
 
-/* Words that end with a NUL each: flag, path, variables, an empty word, argv. */
+/* Words that end with a NUL each: flag, user, path, variables, an empty word, argv. */
 static char **split(char *request, size_t len, size_t *n)
 {
 	char **words = xcalloc(len + 1, sizeof(*words));
@@ -110,21 +127,35 @@ static void end_engine(int signal)
 	_exit(0);
 }
 
+/* False: there is no such user any more. */
+static bool read_request(char **words, size_t n, struct request *out)
+{
+	size_t i = 3;
+	struct err ignored;
+
+	for (; i < n && *words[i]; i++)
+		unsetenv(words[i]);
+	*out = (struct request){NULL, *words[0] == 'a', words[2], words + i + 1};
+	return !*words[1] || account_find(words[1], &out->whose, &ignored) == 0;
+}
+
 static void serve(int socket, int output)
 {
-	CLEANUP_FREE char *request = xcalloc(1, REQUEST_MAX + 1);
+	CLEANUP_FREE char *bytes = xcalloc(1, REQUEST_MAX + 1);
 	CLEANUP_FREE char **words = NULL;
-	struct answer a = {0};
-	size_t n, i = 2;
-	ssize_t len = recv(socket, request, REQUEST_MAX, 0);
+	struct answer a = {.error = ENOENT};
+	struct request r;
+	size_t n;
+	ssize_t len = recv(socket, bytes, REQUEST_MAX, 0);
 	char byte;
 
 	if (len <= 0)
 		return;
-	words = split(request, (size_t)len, &n);
-	for (; i < n && *words[i]; i++)
-		unsetenv(words[i]);
-	start(words + i + 1, words[1], *words[0] == 'a', output, &a);
+	words = split(bytes, (size_t)len, &n);
+	if (read_request(words, n, &r)) {
+		a.error = 0;
+		start(&r, output, &a);
+	}
 	close(output);
 	engine = a.pid;
 	if (send(socket, &a, sizeof(a), MSG_NOSIGNAL) != sizeof(a) || a.error)
@@ -218,7 +249,8 @@ static int add_words(struct buf *b, const char *const *words, struct err *e)
 
 static int format(const struct starting *what, struct buf *out, struct err *e)
 {
-	const char *first[] = {what->all_output ? "a" : "o", what->path, NULL};
+	const char *first[] = {
+	    what->all_output ? "a" : "o", what->user ? what->user : "", what->path, NULL};
 	int r = add_words(out, first, e);
 
 	if (!r)

@@ -25,7 +25,9 @@ struct starting {
 	const char *path;	 /* of the program */
 	const char *const *argv; /* ends in NULL */
 	const char *const
-	    *unset;	 /* names of variables that it does not get; ends in NULL */
+	    *unset; /* names of variables that it does not get; ends in NULL */
+	/* It runs as this user, with the environment of a login, apart from the terminal; NULL: as who calls. */
+	const char *user;
 	bool all_output; /* its standard error comes through the pipe, too */
 };
 /* Once. *pid stays its own until starter_free(). ERR_IO if it cannot be run, with the reason. */
