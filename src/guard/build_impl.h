@@ -10,6 +10,7 @@
 #include "guard/inflight.h"
 #include "store/changes.h"
 #include "store/creations.h"
+#include "store/image.h"
 #include "store/lock.h"
 
 struct build {
@@ -71,12 +72,17 @@ struct build_work {
 	struct survey survey;
 	bool *made; /* by index in survey.records.images: not sealed, and this build's */
 	size_t n_made;
-	bool open; /* something that it used is not sealed: see `findings` */
+	bool foreign_base; /* which ones stand on it is not known: none is sealed yet */
+	bool open;	   /* something that it used is not sealed: see `findings` */
 	struct findings findings;
 };
 MUSTUSE int build_work_find(struct build *b, struct build_work *out, struct err *e);
 void build_work_release(struct build_work *w);
 #define CLEANUP_BUILD_WORK CLEANUP(build_work_release)
+
+/* build_inputs.c: true if something that was made was built on this image. */
+bool build_stands_on(
+    struct build *b, const struct build_work *w, const struct store_image *i);
 
 /*
  * Seals what it made before it used anything that is not sealed; all of it, and its names, if nothing is

@@ -143,6 +143,22 @@ static const char *foreign_layer(
 	return NULL;
 }
 
+/* Images that are neither sealed nor this build's: was anything built on them? */
+static void find_foreign_bases(struct build *b, struct build_work *w)
+{
+	const struct records *r = &w->survey.records;
+
+	for (size_t i = 0; i < r->n_images && w->n_made; i++) {
+		const struct store_image *m = &r->images[i];
+
+		if (!w->made[i] && !is_sealed_image(b, m->id) &&
+		    build_stands_on(b, w, m)) {
+			use(w, m->id, NULL, "built on, and not sealed");
+			w->foreign_base = true;
+		}
+	}
+}
+
 /* What was made after the first use of something foreign, or stands on it, is not sealed yet. */
 static void hold_back(struct build *b, struct build_work *w, size_t foreign_hit)
 {
@@ -153,7 +169,7 @@ static void hold_back(struct build *b, struct build_work *w, size_t foreign_hit)
 
 		if (layer)
 			use(w, m->id, layer, "stands on a layer that is not sealed");
-		if (layer || (at != SIZE_MAX && at > foreign_hit))
+		if (layer || (at != SIZE_MAX && at >= foreign_hit))
 			w->made[i] = false;
 	}
 }
@@ -209,7 +225,8 @@ int build_work_find(struct build *b, struct build_work *out, struct err *e)
 	find_made(b, out);
 	check_names(b, out);
 	check_result(b, out);
-	foreign_hit = first_foreign_hit(b, out);
+	find_foreign_bases(b, out);
+	foreign_hit = out->foreign_base ? 0 : first_foreign_hit(b, out);
 	hold_back(b, out, foreign_hit);
 	return 0;
 }

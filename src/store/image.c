@@ -507,3 +507,34 @@ int image_check(const struct store *s, const struct records *r,
 		findings_move(findings, &now);
 	return rc;
 }
+
+static void read_history(const struct store *s, const struct store_image *i,
+    const char *item, image_steps_fn *fn, void *ctx)
+{
+	CLEANUP_FREE struct digest *steps = NULL;
+	CLEANUP_FREE char *path = NULL;
+	CLEANUP_BUF struct buf name, bytes;
+	struct digest named, found;
+	struct err ignored;
+	size_t n;
+
+	buf_init(&name, FILE_NAME_MAX);
+	buf_init(&bytes, IMAGE_FILE_MAX);
+	if (!digest_parse_text(item, &named) || image_file_name(item, &name, &ignored))
+		return;
+	path = xasprintf("%s/%s", i->id, name.data);
+	if (fs_read_file(s->places[i->place].images_fd, path, IMAGE_FILE_MAX, &bytes,
+		NULL, &ignored))
+		return;
+	sha256(bytes.data, bytes.len, &found);
+	if (digest_equal(&named, &found) &&
+	    image_config_history(bytes.data, bytes.len, &steps, &n, &ignored) == 0)
+		fn(ctx, steps, n);
+}
+
+void image_each_history(
+    const struct store *s, const struct store_image *i, image_steps_fn *fn, void *ctx)
+{
+	for (size_t k = 0; k < i->n_big_data; k++)
+		read_history(s, i, i->big_data[k].name, fn, ctx);
+}

@@ -33,6 +33,14 @@ void image_content_release(struct image_content *c);
  */
 bool image_is_alias(const struct records *r, const struct store_image *i);
 
+/*
+ * The configurations that an image has by their digests, each as its steps (image_config_history()); what cannot be
+ * read is none. An engine takes the one that the manifest names, which in a planted image need not be that of the id.
+ */
+typedef void image_steps_fn(void *ctx, const struct digest *steps, size_t n);
+void image_each_history(
+    const struct store *s, const struct store_image *i, image_steps_fn *fn, void *ctx);
+
 /* File name of a big-data item: kept if all of [.0-9a-z], else "=" + base64 (containers/storage). */
 MUSTUSE int image_file_name(const char *big_data_name, struct buf *out, struct err *e);
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "store/jsonin.h"
 
 #define MALFORMED(e, ...) err_set(e, ERR_MALFORMED, __VA_ARGS__)
@@ -208,4 +209,57 @@ int image_config_parse(const char *json, size_t len, struct digest **diff_ids,
 	return r ? r
 		 : parse_diff_ids(
 		       json_object_get(rootfs, "diff_ids"), diff_ids, n_diff_ids, e);
+}
+
+/* Each step with all before it. */
+static int digest_steps(json_t *history, struct digest *steps, struct err *e)
+{
+	struct digest before = {0};
+	json_t *step;
+	size_t i;
+
+	json_array_foreach(history, i, step)
+	{
+		CLEANUP_FREE char *text =
+		    json_dumps(step, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+		CLEANUP_BUF struct buf both;
+		int r;
+
+		if (!text)
+			return MALFORMED(e, "'history' has a step without text");
+		buf_init(&both, strlen(text) + sizeof(before));
+		r = buf_add(&both, &before, sizeof(before), e);
+		if (!r)
+			r = buf_adds(&both, text, e);
+		if (r)
+			return r;
+		sha256(both.data, both.len, &steps[i]);
+		before = steps[i];
+	}
+	return 0;
+}
+
+int image_config_history(
+    const char *json, size_t len, struct digest **steps, size_t *n, struct err *e)
+{
+	json_t *doc CLEANUP_JSON = NULL;
+	CLEANUP_FREE struct digest *all = NULL;
+	json_t *history;
+	int r = parse(json, len, image_keys, ARRAY_LEN(image_keys), &doc, e);
+
+	*steps = NULL;
+	*n = 0;
+	if (r)
+		return r;
+	history = json_object_get(doc, "history");
+	r = check_history(history, e);
+	if (r)
+		return r;
+	all = xcalloc(json_array_size(history) + 1, sizeof(*all));
+	r = digest_steps(history, all, e);
+	if (r)
+		return r;
+	*n = json_array_size(history);
+	*steps = take_ptr(all);
+	return 0;
 }

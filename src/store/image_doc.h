@@ -32,4 +32,11 @@ bool image_list_has(const char *json, size_t len, const char *digest);
 MUSTUSE int image_config_parse(const char *json, size_t len, struct digest **diff_ids,
     size_t *n_diff_ids, struct err *e);
 
+/*
+ * The steps that a configuration says to be made of, as digests: of the first, of the first two, and so on; the
+ * caller frees. An image that was built on another has that one's steps before its own.
+ */
+MUSTUSE int image_config_history(
+    const char *json, size_t len, struct digest **steps, size_t *n, struct err *e);
+
 #endif

@@ -468,6 +468,41 @@ static void test_config_forms(void **state)
 	}
 }
 
+/* What was built on an image has its steps first, whatever order a writer gives their members. */
+static void test_history(void **state)
+{
+#define CONFIG(history) "{\"rootfs\":{\"type\":\"layers\"},\"history\":" history "}"
+	static const char *const texts[] = {
+	    CONFIG("[{\"created\":\"1\",\"created_by\":\"a\"}]"),
+	    CONFIG("[{\"created_by\":\"a\",\"created\":\"1\"},{\"created_by\":\"b\"}]"),
+	    CONFIG("[{\"created\":\"2\",\"created_by\":\"a\"},{\"created_by\":\"b\"}]"),
+	};
+	struct digest *steps[3];
+	struct err e;
+	size_t n[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(image_config_history(
+				     texts[i], strlen(texts[i]), &steps[i], &n[i], &e),
+		    0);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 2);
+	assert_true(digest_equal(&steps[0][0], &steps[1][0]));
+	assert_false(digest_equal(&steps[1][0], &steps[1][1]));
+	/* The same last step on another first one. */
+	assert_false(digest_equal(&steps[1][1], &steps[2][1]));
+	for (size_t i = 0; i < 3; i++)
+		free(steps[i]);
+	assert_int_equal(image_config_history("{}", 2, &steps[0], &n[0], &e), 0);
+	assert_int_equal(n[0], 0);
+	free(steps[0]);
+	assert_int_equal(
+	    image_config_history("{\"history\":1}", 13, &steps[0], &n[0], &e),
+	    ERR_MALFORMED);
+#undef CONFIG
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +516,7 @@ int main(void)
 	    cmocka_unit_test(test_alias),
 	    cmocka_unit_test(test_file_names),
 	    cmocka_unit_test(test_config_forms),
+	    cmocka_unit_test(test_history),
 	};
 	struct err e;
 
