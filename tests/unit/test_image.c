@@ -471,11 +471,11 @@ static void test_config_forms(void **state)
 /* What was built on an image has its steps first, whatever order a writer gives their members. */
 static void test_history(void **state)
 {
-#define CONFIG(history) "{\"rootfs\":{\"type\":\"layers\"},\"history\":" history "}"
+#define STEPS(history) "{\"rootfs\":{\"type\":\"layers\"},\"history\":" history "}"
 	static const char *const texts[] = {
-	    CONFIG("[{\"created\":\"1\",\"created_by\":\"a\"}]"),
-	    CONFIG("[{\"created_by\":\"a\",\"created\":\"1\"},{\"created_by\":\"b\"}]"),
-	    CONFIG("[{\"created\":\"2\",\"created_by\":\"a\"},{\"created_by\":\"b\"}]"),
+	    STEPS("[{\"created\":\"1\",\"created_by\":\"a\"}]"),
+	    STEPS("[{\"created_by\":\"a\",\"created\":\"1\"},{\"created_by\":\"b\"}]"),
+	    STEPS("[{\"created\":\"2\",\"created_by\":\"a\"},{\"created_by\":\"b\"}]"),
 	};
 	struct digest *steps[3];
 	struct err e;
@@ -500,7 +500,7 @@ static void test_history(void **state)
 	assert_int_equal(
 	    image_config_history("{\"history\":1}", 13, &steps[0], &n[0], &e),
 	    ERR_MALFORMED);
-#undef CONFIG
+#undef STEPS
 }
 
 int main(void)
