@@ -18,7 +18,8 @@ struct cli {
 	char *config_dir;	    /* where trust files are by default */
 	char *trust_file;	    /* NULL: the default for this ledger */
 	struct store_options store; /* --root and its kin */
-	const char *user;	    /* --user: whose store; NULL: as the ledger says */
+	const char *known_as; /* --known-as: what the ledger calls --root; or NULL */
+	const char *user;     /* --user: whose store; NULL: as the ledger says */
 	struct config config;
 	struct progress progress;
 	int passphrase_fd; /* --passphrase-fd, or -1 */

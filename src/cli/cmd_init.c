@@ -204,6 +204,9 @@ int cmd_init(struct cli *c, int argc, char **argv, struct err *e)
 	bool made, entered;
 	int r = parse_options(argc, argv, &choice, &chosen, e);
 
+	if (!r && c->known_as)
+		r = err_set(e, ERR_USAGE,
+		    "init enters a store under its path here: without --known-as");
 	if (!r)
 		r = cli_discover(c, &c->store, false, &config, e);
 	if (!r)

@@ -90,6 +90,7 @@ static const char options_help[] =
     "                   reads the passphrase of the key, a line, from this descriptor\n"
     "  --root DIR, --runroot DIR, --storage-driver NAME, --imagestore DIR\n"
     "                   the store, as for podman\n"
+    "  --known-as DIR   what the ledger calls the store at --root, as in a container\n"
     "  --user NAME      the store is this user's, who is not asked: for root\n"
     "  --help           this text\n"
     "exit status: 0 clean, 1 violated, 2 usage, 3 unverifiable, 4 internal error\n";
@@ -210,6 +211,7 @@ enum {
 	OPT_RUNROOT,
 	OPT_DRIVER,
 	OPT_IMAGESTORE,
+	OPT_KNOWN_AS,
 	OPT_USER,
 	OPT_HELP
 };
@@ -223,6 +225,7 @@ static const struct option options[] = {
     {"runroot", required_argument, NULL, OPT_RUNROOT},
     {"storage-driver", required_argument, NULL, OPT_DRIVER},
     {"imagestore", required_argument, NULL, OPT_IMAGESTORE},
+    {"known-as", required_argument, NULL, OPT_KNOWN_AS},
     {"user", required_argument, NULL, OPT_USER},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
@@ -265,6 +268,9 @@ static int parse_globals(
 			break;
 		case OPT_IMAGESTORE:
 			c->store.imagestore = optarg;
+			break;
+		case OPT_KNOWN_AS:
+			c->known_as = optarg;
 			break;
 		case OPT_USER:
 			c->user = optarg;

@@ -59,6 +59,39 @@ static int check_options(
 	return r;
 }
 
+/* The ledger's paths are those of elsewhere; options name the ones here. */
+static int move(const struct cli *c, struct store_config *config, struct err *e)
+{
+	int r = 0;
+
+	config->known_graphroot = take_ptr(config->graphroot);
+	config->known_runroot = xstrdup(config->runroot);
+	config->graphroot = realpath(c->store.root, NULL);
+	if (!config->graphroot)
+		return err_set(
+		    e, ERR_STORE, "store %s: %s", c->store.root, strerror(errno));
+	if (c->store.runroot) {
+		free(take_ptr(config->runroot));
+		r = cli_absolute_path(c->store.runroot, &config->runroot, e);
+	}
+	if (!r && config->imagestore && c->store.imagestore) {
+		free(take_ptr(config->imagestore));
+		r = cli_absolute_path(c->store.imagestore, &config->imagestore, e);
+	}
+	return r;
+}
+
+/* With --known-as, if that is the ledger's name for it; else only podman's database may use it. */
+static int settle_paths(const struct cli *c, struct store_config *config, struct err *e)
+{
+	if (!c->known_as)
+		return check_options(c, config, e);
+	if (strcmp(config->graphroot, c->known_as) == 0)
+		return move(c, config, e);
+	config->known_graphroot = xstrdup(c->known_as);
+	return check_options(c, config, e);
+}
+
 /* Without --root. */
 static int find_only_store(const struct cli *c, struct session *s, struct err *e)
 {
@@ -79,8 +112,13 @@ static int find_store(struct cli *c, struct session *s, struct err *e)
 {
 	CLEANUP_FREE char *root = NULL;
 
+	if (c->known_as && !c->store.root)
+		return err_set(e, ERR_USAGE,
+		    "--known-as needs --root, which says where the store is here");
 	if (!c->store.root)
 		return find_only_store(c, s, e);
+	if (c->known_as && ledger_find_store(s->ledger, c->known_as, &s->store_id))
+		return 0;
 	root = realpath(c->store.root, NULL);
 	if (!root)
 		return err_set(
@@ -249,7 +287,7 @@ int session_open_ledger(
 		r = config_from_entry(
 		    ledger_store(s->ledger, &s->store_id), &s->config, e);
 	if (!r)
-		r = check_options(c, &s->config, e);
+		r = settle_paths(c, &s->config, e);
 	if (!r)
 		r = take_account(c, ledger_store(s->ledger, &s->store_id), &s->config, e);
 	if (r)

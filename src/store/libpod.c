@@ -135,6 +135,12 @@ static bool same_path(const char *said, const char *ours)
 	return realpath(said, a) && realpath(ours, b) && strcmp(a, b) == 0;
 }
 
+/* As the engines say that use it where it is at home. */
+static bool is_known(const char *said, const char *known)
+{
+	return known && strcmp(said, known) == 0;
+}
+
 static bool same_driver(const char *said, enum store_driver ours)
 {
 	if (!said || !said[0] || strcmp(said, store_driver_name(ours)) == 0)
@@ -155,10 +161,13 @@ static void add_difference(struct findings *findings, const char *path, const ch
 static void compare(const struct store_config *ours, const struct libpod_config *said,
     const char *path, struct findings *findings)
 {
-	if (!same_path(said->graphroot, ours->graphroot))
+	if (!same_path(said->graphroot, ours->graphroot) &&
+	    !is_known(said->graphroot, ours->known_graphroot))
 		add_difference(
 		    findings, path, "graphroot", ours->graphroot, said->graphroot);
-	if (!same_path(said->runroot, ours->runroot))
+	if (!same_path(said->runroot, ours->runroot) &&
+	    !is_known(said->runroot, ours->known_runroot) &&
+	    !(is_known(said->graphroot, ours->known_graphroot) && !ours->known_runroot))
 		add_difference(findings, path, "runroot", ours->runroot, said->runroot);
 	if (!same_driver(said->driver, ours->driver))
 		add_difference(findings, path, "driver", store_driver_name(ours->driver),

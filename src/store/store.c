@@ -45,6 +45,8 @@ void store_config_release(struct store_config *c)
 	for (size_t i = 0; i < c->n_mount_options; i++)
 		free(c->mount_options[i]);
 	free(c->mount_options);
+	free(c->known_graphroot);
+	free(c->known_runroot);
 	account_free(c->account);
 	*c = (struct store_config){0};
 }

@@ -27,6 +27,11 @@ struct store_config {
 	/* What else storage.conf says of this driver, as --storage-opt spells it: no matter for layerseal. */
 	char **mount_options;
 	size_t n_mount_options;
+	/*
+	 * By which others know them, if this is seen where it is mounted elsewhere, as in a container; NULL: the same,
+	 * or not known.
+	 */
+	char *known_graphroot, *known_runroot;
 	struct account *account; /* whose store root looks after; NULL: our own */
 };
 void store_config_release(struct store_config *c);

@@ -45,13 +45,20 @@ static bool same_dir(const char *path, size_t len, const char *other)
 	       (realpath(copy, a) && realpath(other, b) && strcmp(a, b) == 0);
 }
 
-/* True if `path` is `root` (by any of its names) and then exactly `tail`. */
-static bool is_below(const char *path, const char *root, const char *tail)
+/*
+ * True if `path` is `root` (by any of its names), or what it is `known` as elsewhere (perhaps NULL), and then
+ * exactly `tail`.
+ */
+static bool is_below(
+    const char *path, const char *root, const char *known, const char *tail)
 {
 	size_t len = strlen(path), tail_len = strlen(tail);
 
-	return len > tail_len && strcmp(path + len - tail_len, tail) == 0 &&
-	       same_dir(path, len - tail_len, root);
+	if (len <= tail_len || strcmp(path + len - tail_len, tail) != 0)
+		return false;
+	len -= tail_len;
+	return same_dir(path, len, root) ||
+	       (known && strlen(known) == len && memcmp(known, path, len) == 0);
 }
 
 /*
@@ -62,15 +69,17 @@ static bool is_mount_of(
     const struct store *s, const struct store_layer *l, const char *path)
 {
 	size_t place = place_of_tree(s, l);
+	const char *known = place ? NULL : s->config->known_graphroot;
 	char tail[ID_LEN + 32];
 
 	if (s->config->driver == STORE_VFS) {
 		snprintf(tail, sizeof(tail), "/vfs/dir/%s", l->id);
-		return is_below(path, s->places[place].path, tail);
+		return is_below(path, s->places[place].path, known, tail);
 	}
 	snprintf(tail, sizeof(tail), "/overlay/%s/merged", l->id);
-	return is_below(path, s->places[place].path, tail) ||
-	       (place && is_below(path, s->config->runroot, tail));
+	return is_below(path, s->places[place].path, known, tail) ||
+	       (place &&
+		   is_below(path, s->config->runroot, s->config->known_runroot, tail));
 }
 
 static void add_finding(const struct mountpoints *m, const char *layer,
