@@ -98,24 +98,43 @@ static int note_existing(struct build *b, struct err *e)
 	return r;
 }
 
-static int verify_before(
-    struct build *b, const struct inflight_others *others, struct err *e)
+/*
+ * Takes out what policy says to purge. What others are making must not be taken for what nobody accounts for: so
+ * if there are any nothing is taken out, and none begins meanwhile.
+ */
+static int heal_before(struct build *b, const struct verify_options *o, struct err *e)
+{
+	CLEANUP_INFLIGHT_OTHERS struct inflight_others others = {0};
+	struct purge_result *out = &b->out->healed;
+	CLEANUP_FD int shut = -1;
+	int r = inflight_shut(b->c->ledger_dir, &shut, e);
+
+	if (!r)
+		r = inflight_others(
+		    b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
+	if (r || others.n)
+		return r;
+	purge_result_release(out);
+	r = guard_heal(b->g, o, b->c->engine, out, e);
+	if (r || out->n == 0)
+		return r;
+	/* Once more, for the prints. */
+	verify_result_release(&out->verify);
+	return guard_verify(b->g, o, &out->verdict, &out->verify, e);
+}
+
+static int verify_before(struct build *b, struct err *e)
 {
 	const struct verify_options o = {
 	    .level = b->c->level, .cached = b->c->cached, .keep_prints = true};
-
 	struct purge_result *out = &b->out->healed;
 	int r;
 
 	purge_result_release(out);
-	/* What others are making must not be taken for what nobody accounts for. */
-	if (others->n)
-		return guard_verify(b->g, &o, &out->verdict, &out->verify, e);
-	r = guard_heal(b->g, &o, b->c->engine, out, e);
-	if (r || out->n == 0)
+	r = guard_verify(b->g, &o, &out->verdict, &out->verify, e);
+	if (r || !policy_heals(b->g->policy, &out->verify.findings))
 		return r;
-	verify_result_release(&out->verify);
-	return guard_verify(b->g, &o, &out->verdict, &out->verify, e);
+	return heal_before(b, &o, e);
 }
 
 /* *again: somebody who was there when the look began has left, and may have sealed what was found. */
@@ -147,7 +166,7 @@ int build_check_before(struct build *b, bool *ok, struct err *e)
 		r = inflight_others(
 		    b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
 		if (!r)
-			r = verify_before(b, &others, e);
+			r = verify_before(b, e);
 		if (!r)
 			r = judge_before(b, &others, ok, &again, e);
 	}

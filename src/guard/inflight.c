@@ -27,21 +27,24 @@ struct inflight {
 	char name[33];
 };
 
-/* Locked: nobody registers or looks meanwhile. ERR_NOT_FOUND if it is not there and not to be made. */
-static int open_directory(const char *ledger_dir, bool make, int *out_fd, struct err *e)
+/* Locked: nobody registers meanwhile, nor looks while this one does. ERR_NOT_FOUND if it is not there. */
+static int open_directory(
+    const char *ledger_dir, bool registers, int *out_fd, struct err *e)
 {
 	CLEANUP_FD int ledger = -1, fd = -1;
 	int r = fs_open_root(ledger_dir, &ledger, e);
 
 	if (r)
 		return r;
-	if (make && mkdirat(ledger, DIRECTORY, 0700) && errno != EEXIST)
+	if (registers && mkdirat(ledger, DIRECTORY, 0700) && errno != EEXIST)
 		return err_sys(e, "ledger %s: " DIRECTORY, ledger_dir);
 	r = fs_open_dir(ledger, DIRECTORY, &fd, e);
 	if (r)
 		return r;
-	if (flock(fd, LOCK_EX))
-		return err_sys(e, "ledger %s: " DIRECTORY, ledger_dir);
+	while (flock(fd, registers ? LOCK_EX : LOCK_SH)) {
+		if (errno != EINTR)
+			return err_sys(e, "ledger %s: " DIRECTORY, ledger_dir);
+	}
 	*out_fd = take_fd(&fd);
 	return 0;
 }
@@ -105,6 +108,11 @@ void inflight_leave_p(struct inflight **f)
 {
 	inflight_leave(*f);
 	*f = NULL;
+}
+
+int inflight_shut(const char *ledger_dir, int *out_fd, struct err *e)
+{
+	return open_directory(ledger_dir, false, out_fd, e);
 }
 
 static void add_text(char ***texts, size_t *n, char *text)

@@ -22,6 +22,9 @@ void inflight_leave(struct inflight *f); /* NULL is fine */
 void inflight_leave_p(struct inflight **f);
 #define CLEANUP_INFLIGHT CLEANUP(inflight_leave_p)
 
+/* No other build registers until *out_fd is closed: it waits. For who changes what builds may be making. */
+MUSTUSE int inflight_shut(const char *ledger_dir, int *out_fd, struct err *e);
+
 /* The other builds of this store at one moment. */
 struct inflight_others {
 	char **builds; /* a name for each */
