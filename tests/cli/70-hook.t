@@ -122,6 +122,68 @@ status_of_trouble() {
 }
 cli_test 'status tells what keeps a hook from working' status_of_trouble
 
+M=$WORK/now/mount
+gate() { hook install --dir "$M" mount; }
+storage_conf() {
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n%s\n' "$G" "$R" "$1" >"$WORK/storage.conf"
+}
+gate_status() {
+	env CONTAINERS_STORAGE_CONF="$WORK/storage.conf" "$LAYERSEAL" --config "$WORK/gate.conf" hook status --dir "$M"
+}
+
+mount_program() {
+	expect_exit 0 gate
+	expect_grep "mount_program = \"$M/layerseal-mount\"" "$OUT"
+	expect_exit 0 "$M/layerseal-mount" --version
+	expect_grep '^layerseal-mount ' "$OUT"
+	printf '[gate]\nwhiteout-files = yes\n' >"$WORK/gate.conf"
+	storage_conf "[storage.options.overlay]
+mount_program = \"$M/layerseal-mount\""
+	expect_exit 0 gate_status
+	expect_grep '^mount in ' "$OUT"
+	storage_conf ''
+	expect_exit 1 gate_status
+	expect_grep 'names no mount_program' "$OUT"
+	storage_conf '[storage.options.overlay]
+mount_program = "/bin/true"'
+	expect_exit 1 gate_status
+	expect_grep 'names another mount_program: /bin/true' "$OUT"
+	: >"$WORK/gate.conf"
+	expect_exit 1 gate_status
+	expect_grep 'whiteout-files is not yes' "$OUT"
+	expect_exit 2 hook install --dir "$M" --verify-run mount
+	expect_exit 0 hook remove --dir "$M" mount
+	[ ! -e "$M" ]
+}
+cli_test 'the mount gate is installed, and status tells whether it is called' mount_program
+
+# Whatever is wrong, nothing is mounted, and the engine is told.
+mount_refusals() {
+	guard init
+	gate
+	run="$M/layerseal-mount"
+	expect_exit 2 "$run"
+	expect_exit 2 "$run" -o lowerdir=/a
+	expect_exit 2 "$run" -o lowerdir=/a,plugins=/x /t
+	expect_grep "'plugins=/x' is not known" "$ERR"
+	expect_exit 2 "$run" -o lowerdir=/a,lowerdir+=/b /t
+	id=$(printf '%064d' 7)
+	# Not started by a storage driver.
+	expect_exit 2 "$run" -o lowerdir=/a "$G/overlay/$id/merged"
+	expect_grep 'not started in the directory of the overlay driver' "$ERR"
+	mkdir -p "$WORK/other/overlay"
+	expect_exit 3 in_dir "$WORK/other/overlay" "$run" -o lowerdir=/a "$WORK/other/overlay/$id/merged"
+	expect_grep 'is not in the ledger' "$ERR"
+	expect_exit 3 in_dir "$G/overlay" "$run" -o lowerdir=/a "$G/overlay/$id/merged"
+	expect_grep 'merged does not exist' "$ERR"
+	expect_exit 1 in_dir "$G/overlay" "$run" -o lowerdir=/a "$WORK/other/overlay/$id/merged"
+	expect_grep 'neither in the graph root' "$ERR"
+	chmod 777 "$M/layerseal-hook.conf"
+	expect_exit 1 in_dir "$G/overlay" "$run" -o lowerdir=/a "$G/overlay/$id/merged"
+}
+in_dir() { (cd "$1" && shift && "$@"); }
+cli_test 'the mount gate refuses what it does not understand' mount_refusals
+
 docker_of_podman() {
 	printf '#!/bin/sh\nexec podman "$@"\n' >"$FAKE/docker"
 	chmod 755 "$FAKE/docker"

@@ -5,6 +5,7 @@ attacked() {
 	rm -rf "$WORK/before"
 	in_engine umount -R -l "$PLACE" 2>/dev/null || true
 	cp -a "$G" "$WORK/before"
+	# shellcheck source=/dev/null # written by attack
 	. "$WORK/tmp/attack"
 	gate_refuses "$1" run_app
 	gate_refuses "$1" later
