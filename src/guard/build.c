@@ -73,8 +73,11 @@ static int end(struct build *b, struct err *e)
 	return r;
 }
 
-/* *ok: the engine may run; *engine: it does already. */
-static int begin(struct build *b, bool *ok, pid_t *engine, struct err *e)
+/*
+ * *ok: the engine may run; *engine: it does already, and *signals is open. Until it is let go a signal may end
+ * this process: nothing has happened yet.
+ */
+static int begin(struct build *b, bool *ok, pid_t *engine, int *signals, struct err *e)
 {
 	struct build_hold hold;
 	int r = inflight_enter(
@@ -87,6 +90,8 @@ static int begin(struct build *b, bool *ok, pid_t *engine, struct err *e)
 	if (r)
 		return r;
 	r = build_check_before(b, ok, e);
+	if (!r && *ok)
+		r = build_take_signals(signals, e);
 	build_hold_end(&hold, !r && *ok);
 	*engine = hold.engine;
 	return r;
@@ -97,10 +102,8 @@ static int run(struct build *b, struct err *e)
 	CLEANUP_FD int signals = -1;
 	bool ok = false;
 	pid_t engine = 0;
-	int r = build_take_signals(&signals, e);
+	int r = begin(b, &ok, &engine, &signals, e);
 
-	if (!r)
-		r = begin(b, &ok, &engine, e);
 	if (r || !ok)
 		return r;
 	b->out->outcome = BUILD_SPOILED;

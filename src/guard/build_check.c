@@ -285,7 +285,7 @@ int build_check_after(struct build *b, bool trees, struct err *e)
 	    .without_trees = !trees,
 	    .cached = b->c->cached,
 	    .before = &b->prints};
-	int r = look(b, &o, true, e);
+	int r = look(b, &o, false, e);
 
 	return r ? r : take_seen(b, e);
 }

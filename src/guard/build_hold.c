@@ -56,7 +56,8 @@ int build_hold_begin(struct build *b, struct build_hold *h, struct err *e)
 	*h = (struct build_hold){0};
 	if (!may_hold(b) || !store_lock_try(b->g->store, &h->locks))
 		return 0;
-	if (h->locks.n < 2 * b->g->store->n_places) {
+	/* Layers and images of each place, and containers. */
+	if (h->locks.n < 2 * b->g->store->n_places + 1) {
 		store_lock_release(&h->locks);
 		return 0;
 	}

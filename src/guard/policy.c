@@ -45,6 +45,13 @@ int policy_set(struct policy *p, enum finding_class c, enum severity s, struct e
 		    "finding class %s can only be deny: what could not be looked at is "
 		    "not clean",
 		    finding_class_name(c));
+	if (s != SEVERITY_DENY &&
+	    (c == FINDING_TREE_TOUCHED || c == FINDING_BUILD_INPUT ||
+		c == FINDING_BUILD_RESULT))
+		return err_set(e, ERR_USAGE,
+		    "finding class %s can only be deny: nobody knows what such a build "
+		    "made",
+		    finding_class_name(c));
 	p->severity[c] = s;
 	p->purge[c] = false;
 	return 0;

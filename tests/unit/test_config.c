@@ -165,6 +165,7 @@ static void test_refused(void **state)
 	    {"[findings]\ntree-content = off\n", "is not deny, purge, warn or ignore"},
 	    {"[findings]\ntree-unreadable = ignore\n", "can only be deny"},
 	    {"[findings]\ntree-unstable = warn\n", "can only be deny"},
+	    {"[findings]\nbuild-input = warn\n", "can only be deny"},
 	    {"[findings]\ntree-content\n", "expected NAME = VALUE"},
 	    {"[key]\nsource = tpm\n", "is not file, file:/PATH"},
 	    {"[key]\nsource = file:key\n", "'key' is no absolute path"},
