@@ -162,6 +162,8 @@ static void serve(int socket, int output)
 		return;
 	attend(socket, &a);
 	(void)!recv(socket, &byte, 1, 0);
+	/* Its times count for the caller, and nobody else need bury it. */
+	waitpid(a.pid, NULL, 0);
 }
 
 /* The other ends of what this process was made beside: they would never be at their end. */
