@@ -153,8 +153,10 @@ check-hook: $B/layerseal $B/layerseal-hook
 check-service: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/service/run
 
-bench: $B/layerseal
+bench: $B/layerseal $B/layerseal-hook
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/run
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/build
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/hook
 
 lint:
 	$(Q)scripts/lint
