@@ -89,6 +89,20 @@ User=ci'
 	poison
 	! unit || fail 'the unit ran on a poisoned store'
 
+	# The guarded build: the line that the unit has, with the options of this store and machine.
+	store_kept
+	store_seal
+	snippet '[Service]
+WorkingDirectory='
+	guarded=$(lines ExecStart)
+	guarded="${guarded%%podman build*}podman --root $G --runroot $R --storage-driver $DRIVER build $(build_flags)"
+	guarded="$guarded -f $WORK/ctx/Containerfile.later -t localhost/later $WORK/ctx"
+	expect_exit 0 in_engine sh -c "$guarded"
+	expect_grep 'layerseal: sealed' "$ERR"
+	expect_exit 0 root_layerseal verify
+	poison
+	expect_exit 1 in_engine sh -c "$guarded"
+
 	# A runner that root runs: its hook before the job.
 	store_kept
 	store_seal
