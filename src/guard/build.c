@@ -21,6 +21,7 @@ static void release(struct build *b)
 	changes_free(b->changes);
 	creations_free(b->creations);
 	free(b->existing.v);
+	free(b->sources);
 	layer_prints_release(&b->prints);
 	buildlog_release(&b->log);
 }

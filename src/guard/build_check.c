@@ -74,11 +74,12 @@ int build_arm(struct build *b, struct err *e)
 	} list = {0};
 	int r = ledger_each_layer(b->g->ledger, &b->g->store_id, note_layer, &list, e);
 
+	/* In this order: it makes directories that were missing. */
+	if (!r)
+		r = creations_watch(b->g->store, &b->creations, e);
 	if (!r)
 		r = changes_watch(b->g->store, list.v, list.n, &b->changes, e);
 	free(list.v);
-	if (!r)
-		r = creations_watch(b->g->store, &b->creations, e);
 	return r;
 }
 

@@ -13,6 +13,13 @@
 #include "store/image.h"
 #include "store/lock.h"
 
+/* An image that a working container of the engine was made from: a base, or one whose files it copied. */
+struct build_source {
+	char id[ID_LEN + 1];
+	size_t
+	    event; /* of the log: what was made from the image is not before this one */
+};
+
 struct build {
 	struct guard *g;
 	const struct build_command *c;
@@ -23,6 +30,9 @@ struct build {
 	struct image_ids existing;   /* images before; only without creations */
 	struct layer_prints prints;  /* of the first verification */
 	struct buildlog log;
+	struct build_source *sources;
+	size_t n_sources;
+	size_t event;	   /* where the log was when containers were last looked at */
 	int64_t next_look; /* at records, not before: CLOCK_MONOTONIC in ms */
 };
 
@@ -80,7 +90,9 @@ MUSTUSE int build_work_find(struct build *b, struct build_work *out, struct err 
 void build_work_release(struct build_work *w);
 #define CLEANUP_BUILD_WORK CLEANUP(build_work_release)
 
-/* build_inputs.c: true if something that was made was built on this image. */
+/* build_inputs.c: what the engine builds from, by its containers. Needs b->creations, else none is known. */
+MUSTUSE int build_note_sources(struct build *b, struct err *e);
+/* True if something that was made was built on this image. */
 bool build_stands_on(
     struct build *b, const struct build_work *w, const struct store_image *i);
 

@@ -1,10 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * build_inputs.c: images that a build began from although nobody sealed them. No output of the engine tells
- * their ids; but what is built on an image has all of its steps, with their times, before its own. That is
- * how an image is found that brings no layer, only a configuration.
+ * build_inputs.c: images that a build began from, or copied files from, although nobody sealed them. No output of
+ * the engine tells their ids.
+ *
+ * For each the engine makes a working container, which stays until the build has ended; its record names the
+ * image. And what is built on an image has all of its steps, with their times, before its own: so an image
+ * is found that brings no layer, only a configuration, also where it is not known who made a container.
  */
+#include <string.h>
+
 #include "guard/build_impl.h"
+
+static bool is_noted(const struct build *b, const char *image)
+{
+	for (size_t i = 0; i < b->n_sources; i++) {
+		if (strcmp(b->sources[i].id, image) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void note_source(struct build *b, const char *image)
+{
+	struct build_source *source;
+
+	if (!*image || is_noted(b, image))
+		return;
+	b->sources = xreallocarray(b->sources, b->n_sources + 1, sizeof(*b->sources));
+	source = &b->sources[b->n_sources++];
+	memcpy(source->id, image, sizeof(source->id));
+	source->event = b->event;
+}
+
+int build_note_sources(struct build *b, struct err *e)
+{
+	CLEANUP_RECORDS struct records now = {0};
+	int r = 0;
+
+	/* The output was read before the changes: what it tells by now came of containers that are known. */
+	if (b->creations && changes_containers(b->changes))
+		r = records_read_containers(b->g->store, &now, &b->out->findings, e);
+	for (size_t i = 0; !r && i < now.n_containers; i++) {
+		if (creations_has(b->creations, now.containers[i].id))
+			note_source(b, now.containers[i].image);
+	}
+	b->event = b->log.n;
+	return r;
+}
 
 /* Steps of one image, looked for in others. */
 struct search {

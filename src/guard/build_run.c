@@ -72,6 +72,8 @@ static int look(struct attendance *a, struct err *e)
 
 	if (!r && b->creations)
 		r = creations_read(b->creations, a->engine, b->c->restarts, e);
+	if (!r)
+		r = build_note_sources(b, e);
 	if (!r && !a->ended)
 		r = build_look(b, e);
 	stop_if_spoiled(a);

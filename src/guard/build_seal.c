@@ -114,8 +114,9 @@ static size_t first_foreign_hit(struct build *b, struct build_work *w)
 	for (size_t i = 0; i < b->log.n; i++) {
 		const struct buildlog_event *event = &b->log.events[i];
 
+		/* Of an image that never was there it is the output of a RUN step: of another build. */
 		if (!event->hit || is_sealed_image(b, event->hex) ||
-		    has_made(w, event->hex))
+		    has_made(w, event->hex) || !changes_had_image(b->changes, event->hex))
 			continue;
 		use(w, event->hex, NULL, "taken from the cache, and not sealed");
 		if (first == b->log.n)
@@ -143,6 +144,24 @@ static const char *foreign_layer(
 	return NULL;
 }
 
+/* The first event that may come of an image that the build began from, or copied files from. */
+static size_t first_foreign_source(struct build *b, struct build_work *w)
+{
+	size_t first = b->log.n;
+
+	for (size_t i = 0; i < b->n_sources; i++) {
+		const struct build_source *source = &b->sources[i];
+
+		if (is_sealed_image(b, source->id) ||
+		    creations_has(b->creations, source->id))
+			continue;
+		use(w, source->id, NULL, "a base or a source of files, and not sealed");
+		if (source->event < first)
+			first = source->event;
+	}
+	return first;
+}
+
 /* Images that are neither sealed nor this build's: was anything built on them? */
 static void find_foreign_bases(struct build *b, struct build_work *w)
 {
@@ -160,7 +179,7 @@ static void find_foreign_bases(struct build *b, struct build_work *w)
 }
 
 /* What was made after the first use of something foreign, or stands on it, is not sealed yet. */
-static void hold_back(struct build *b, struct build_work *w, size_t foreign_hit)
+static void hold_back(struct build *b, struct build_work *w, size_t foreign)
 {
 	for (size_t i = 0; i < w->survey.records.n_images; i++) {
 		const struct store_image *m = &w->survey.records.images[i];
@@ -169,7 +188,7 @@ static void hold_back(struct build *b, struct build_work *w, size_t foreign_hit)
 
 		if (layer)
 			use(w, m->id, layer, "stands on a layer that is not sealed");
-		if (layer || (at != SIZE_MAX && at >= foreign_hit))
+		if (layer || (at != SIZE_MAX && at >= foreign))
 			w->made[i] = false;
 	}
 }
@@ -215,7 +234,7 @@ static void check_result(struct build *b, struct build_work *w)
 int build_work_find(struct build *b, struct build_work *out, struct err *e)
 {
 	CLEANUP_FINDINGS struct findings ignored = {0};
-	size_t foreign_hit;
+	size_t foreign, foreign_hit;
 	int r;
 
 	*out = (struct build_work){0};
@@ -226,8 +245,11 @@ int build_work_find(struct build *b, struct build_work *out, struct err *e)
 	check_names(b, out);
 	check_result(b, out);
 	find_foreign_bases(b, out);
-	foreign_hit = out->foreign_base ? 0 : first_foreign_hit(b, out);
-	hold_back(b, out, foreign_hit);
+	foreign = first_foreign_source(b, out);
+	foreign_hit = first_foreign_hit(b, out);
+	if (foreign_hit < foreign)
+		foreign = foreign_hit;
+	hold_back(b, out, out->foreign_base ? 0 : foreign);
 	return 0;
 }
 

@@ -5,7 +5,8 @@
  * result (the last line).
  *
  * RUN steps write there too, in the middle of lines: they can add words, and can take none away, for each
- * of the engine's own messages is one write. So a cache hit that is not here did not happen; an image that
+ * of the engine's own messages is one write. So a cache hit that is not here did not happen. A hit on an image
+ * that never was in the store is a RUN step's, of a build in this build; an image that
  * is said to be made may be a RUN step's invention, and counts only where nobody can plant images.
  */
 #ifndef GUARD_BUILDLOG_H

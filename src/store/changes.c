@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/hex.h"
+#include "store/records.h"
 
 #define NAMES (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 #define SEEN_MAX 1000
+#define IMAGES_MAX 65536
 
 enum watched {
 	WATCHED_ROOT,	/* the graph root */
@@ -20,6 +23,8 @@ enum watched {
 	WATCHED_LINKS,	/* overlay/l/ */
 	WATCHED_LAYER,	/* overlay/<id>/ */
 	WATCHED_RECORDS,
+	WATCHED_IMAGES, /* overlay-images/ */
+	WATCHED_CONTAINERS,
 };
 
 struct watch {
@@ -40,7 +45,10 @@ struct changes {
 	struct layer **by_link; /* sorted by link */
 	struct changes_seen *seen;
 	size_t n_seen;
-	bool records;
+	bool records, containers;
+	char (*images)[ID_LEN + 1]; /* that are there, or were */
+	size_t n_images;
+	bool any_image; /* the list is not all of them */
 };
 
 static int by_id(const void *a, const void *b)
@@ -121,7 +129,11 @@ static int watch_place(
 		    c, p->layers_fd, written, (struct watch){WATCHED_RECORDS, 0}, e);
 	if (!r && p->images_fd >= 0)
 		r = add_watch(
-		    c, p->images_fd, written, (struct watch){WATCHED_RECORDS, 0}, e);
+		    c, p->images_fd, written, (struct watch){WATCHED_IMAGES, 0}, e);
+	if (!r && p == s->places)
+		r = watch_below(c, p->root_fd,
+		    overlay ? "overlay-containers" : "vfs-containers", NAMES | IN_MODIFY,
+		    (struct watch){WATCHED_CONTAINERS, 0}, e);
 	if (r || p->driver_fd < 0)
 		return r;
 	if (!overlay)
@@ -137,16 +149,27 @@ static int watch_place(
 	return r;
 }
 
+static void note_image(struct changes *c, const char *name)
+{
+	c->any_image |= c->n_images == IMAGES_MAX;
+	if (c->any_image || strlen(name) != ID_LEN || !hex_is(name, ID_LEN))
+		return;
+	c->images = xreallocarray(c->images, c->n_images + 1, sizeof(*c->images));
+	memcpy(c->images[c->n_images++], name, sizeof(*c->images));
+}
+
 /* The files of images: an image's directory each. */
 static int watch_images(struct changes *c, const struct store_place *p, struct err *e)
 {
 	CLEANUP_NAMES struct fs_names names = {0};
 	int r = p->images_fd < 0 ? 0 : fs_list(p->images_fd, ".", INT_MAX, &names, e);
 
+	c->any_image |= p->images_fd < 0;
 	for (size_t i = 0; !r && i < names.n; i++) {
 		CLEANUP_FD int fd = -1;
 		struct err ignored;
 
+		note_image(c, names.v[i]);
 		/* Files, and images that go away just now. */
 		if (fs_open_dir(p->images_fd, names.v[i], &fd, &ignored))
 			continue;
@@ -208,6 +231,7 @@ void changes_free(struct changes *c)
 	free(c->layers);
 	free(c->by_link);
 	free(c->watches);
+	free(c->images);
 	free(c);
 }
 
@@ -297,9 +321,15 @@ static void meet(struct changes *c, const struct inotify_event *event)
 		if (*name && !is_scratch(name))
 			see(c, &c->layers[w->layer], c->layers[w->layer].id, name);
 		break;
+	case WATCHED_IMAGES:
+		note_image(c, name);
+		c->records |= !is_lock(name);
+		break;
 	case WATCHED_RECORDS:
-		if (!is_lock(name))
-			c->records = true;
+		c->records |= !is_lock(name);
+		break;
+	case WATCHED_CONTAINERS:
+		c->containers |= !is_lock(name);
 		break;
 	}
 }
@@ -329,6 +359,23 @@ bool changes_records(struct changes *c)
 
 	c->records = false;
 	return were;
+}
+
+bool changes_containers(struct changes *c)
+{
+	bool were = c->containers;
+
+	c->containers = false;
+	return were;
+}
+
+bool changes_had_image(const struct changes *c, const char *id)
+{
+	for (size_t i = 0; i < c->n_images; i++) {
+		if (strcmp(c->images[i], id) == 0)
+			return true;
+	}
+	return c->any_image;
 }
 
 size_t changes_seen(const struct changes *c, const struct changes_seen **out)

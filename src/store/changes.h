@@ -29,6 +29,10 @@ int changes_fd(const struct changes *c);
 MUSTUSE int changes_read(struct changes *c, struct err *e);
 /* True once after records or files of images were written. */
 bool changes_records(struct changes *c);
+/* True once after the records of containers were written, or a container's directory was made. */
+bool changes_containers(struct changes *c);
+/* True if an image of that id was there at some time since the watch began. */
+bool changes_had_image(const struct changes *c, const char *id);
 
 /* The layers that were meddled with: id and what it was. Borrowed. */
 struct changes_seen {

@@ -53,7 +53,9 @@ static int mark_all(struct creations *c, const struct store *s, bool *can, struc
 	static const char *const parts[][3] = {
 	    [STORE_OVERLAY] = {"overlay", "overlay-images"},
 	    [STORE_VFS] = {"vfs", "vfs/dir", "vfs-images"}};
-	int r = 0;
+	static const char *const containers[] = {
+	    [STORE_OVERLAY] = "overlay-containers", [STORE_VFS] = "vfs-containers"};
+	int r = mark(c, &s->places[0], containers[s->config->driver], can, e);
 
 	for (size_t i = 0; !r && *can && i < s->n_places; i++) {
 		if (s->places[i].kind == PLACE_ADDITIONAL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * creations.h: which images and layers a process made in a store, on the word of the kernel: an engine makes a
- * directory for each that it adds, and fanotify(7) says which process made a directory. What RUN steps
+ * creations.h: which images, layers and containers a process made in a store, on the word of the kernel: an
+ * engine makes a directory for each that it adds, and fanotify(7) says which process made a directory. What RUN steps
  * do, or anybody else who writes to the store, is another process's doing.
  *
  * An id attributed so says nothing about what is in the image: that the id is the SHA-256 of its
@@ -34,7 +34,7 @@ int creations_fd(const struct creations *c);
 MUSTUSE int creations_read(
     struct creations *c, pid_t engine, bool children, struct err *e);
 
-/* An image or a layer. */
+/* An image, a layer or a container. */
 bool creations_has(const struct creations *c, const char *id);
 
 #endif

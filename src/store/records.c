@@ -79,11 +79,14 @@ static void snapshot_add(
 	buf_init(&f->bytes, RECORDS_FILE_MAX);
 }
 
-static void snapshot_init(struct snapshot *snap, const struct store *s)
+static void snapshot_init(
+    struct snapshot *snap, const struct store *s, bool containers_only)
 {
 	snap->files =
 	    xcalloc((s->n_places + 1) * ARRAY_LEN(file_table), sizeof(*snap->files));
 	for (size_t row = 0; row < ARRAY_LEN(file_table); row++) {
+		if (containers_only && file_table[row].kind != CONTAINERS)
+			continue;
 		for (size_t i = 0; i < s->n_places; i++)
 			snapshot_add(snap, s, s->places[i].root_fd, i, row);
 		if (s->runroot_fd >= 0 && file_table[row].is_volatile)
@@ -176,7 +179,7 @@ static int take_snapshot(
 	struct store_lock lock;
 	int r;
 
-	snapshot_init(snap, s);
+	snapshot_init(snap, s, false);
 	if (!locked || !(*locked = store_lock_try(s, &lock)))
 		return read_between_writes(snap, s, e);
 	r = read_all(snap, s, e);
@@ -287,6 +290,23 @@ int records_read_beside(
     const struct store *s, struct records *out, struct findings *findings, struct err *e)
 {
 	return read_records(s, false, out, findings, e);
+}
+
+int records_read_containers(
+    const struct store *s, struct records *out, struct findings *findings, struct err *e)
+{
+	struct snapshot snap = {0};
+	int r;
+
+	*out = (struct records){0};
+	snapshot_init(&snap, s, true);
+	r = read_between_writes(&snap, s, e);
+	if (!r)
+		r = parse_all(&snap, s, out, findings, e);
+	snapshot_release(&snap);
+	if (r)
+		records_release(out);
+	return r;
 }
 
 void records_release(struct records *r)

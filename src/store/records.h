@@ -113,6 +113,9 @@ MUSTUSE int records_read(
 /* The same for whom an engine started that holds the locks until this ends: tries none. */
 MUSTUSE int records_read_beside(
     const struct store *s, struct records *out, struct findings *findings, struct err *e);
+/* Those of containers alone, without locks. Of what a read of all would find only some is in `findings`. */
+MUSTUSE int records_read_containers(
+    const struct store *s, struct records *out, struct findings *findings, struct err *e);
 void records_release(struct records *r);
 #define CLEANUP_RECORDS CLEANUP(records_release)
 

@@ -120,6 +120,51 @@ static void a_lock_file_is_no_record(void **state)
 	assert_false(changes_records(c));
 }
 
+static void images_that_were_there_are_remembered(void **state)
+{
+	struct scratch *s = *state;
+	CLEANUP_CHANGES struct changes *c = NULL;
+
+	prepare(s);
+	scratch_mkdir(s, "g/overlay-images/" ID);
+	c = watch(s);
+	assert_true(changes_had_image(c, ID));
+	assert_false(changes_had_image(c, NEW));
+	scratch_mkdir(s, "g/overlay-images/x");
+	move(s, "g/overlay-images/x", "g/overlay-images/" NEW);
+	move(s, "g/overlay-images/" NEW, "g/overlay-images/y");
+	assert_int_equal(seen(c, NULL), 0);
+	assert_true(changes_had_image(c, NEW));
+}
+
+static void any_image_may_have_been_where_none_is_watched(void **state)
+{
+	struct scratch *s = *state;
+	CLEANUP_CHANGES struct changes *c = NULL;
+
+	prepare(s);
+	move(s, "g/overlay-images", "g/x");
+	c = watch(s);
+	assert_true(changes_had_image(c, NEW));
+}
+
+static void containers_are_told_from_records(void **state)
+{
+	struct scratch *s = *state;
+	CLEANUP_CHANGES struct changes *c = NULL;
+
+	prepare(s);
+	c = watch(s);
+	scratch_mkdir(s, "g/overlay-containers/" NEW);
+	assert_int_equal(seen(c, NULL), 0);
+	assert_false(changes_records(c));
+	assert_true(changes_containers(c));
+	assert_false(changes_containers(c));
+	scratch_write(s, "g/overlay-containers/volatile-containers.json", "[]");
+	assert_int_equal(seen(c, NULL), 0);
+	assert_true(changes_containers(c));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +174,12 @@ int main(void)
 		meddling_is_seen_though_it_is_undone, scratch_setup, scratch_teardown),
 	    cmocka_unit_test_setup_teardown(
 		a_lock_file_is_no_record, scratch_setup, scratch_teardown),
+	    cmocka_unit_test_setup_teardown(
+		images_that_were_there_are_remembered, scratch_setup, scratch_teardown),
+	    cmocka_unit_test_setup_teardown(any_image_may_have_been_where_none_is_watched,
+		scratch_setup, scratch_teardown),
+	    cmocka_unit_test_setup_teardown(
+		containers_are_told_from_records, scratch_setup, scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
