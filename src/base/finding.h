@@ -83,6 +83,13 @@
 	    "podman's database leads to another store")                                  \
 	X(MOUNTPOINTS, "mountpoints",                                                    \
 	    "mountpoints.json names a mount that is not the layer's")                    \
+	/* directories of RUN --mount=type=cache */                                      \
+	X(CACHE_MOUNT_CHANGED, "cache-mount-changed",                                    \
+	    "a sealed cache mount was changed")                                          \
+	X(CACHE_MOUNT_UNSEALED, "cache-mount-unsealed",                                  \
+	    "a cache mount that was never sealed")                                       \
+	X(CACHE_MOUNT_ENTRY, "cache-mount-entry",                                        \
+	    "where engines keep cache mounts, something that is none")                   \
 	/* guarded builds */                                                             \
 	X(BUILD_INPUT, "build-input",                                                    \
 	    "a guarded build used an image that is not sealed")                          \

@@ -127,6 +127,12 @@ MUSTUSE int session_open_ledger(
 MUSTUSE int session_open(
     struct cli *c, enum ledger_mode mode, struct session *s, struct err *e);
 /*
+ * Where cache mounts are looked for: first where an engine with this environment makes them ($TMPDIR, else
+ * /var/tmp), then in /var/tmp. Borrowed; how many.
+ */
+size_t cli_cache_dirs(const char *out[static 2]);
+
+/*
  * At the end of a run that appended: ledger_maintain(). That somebody else appended meanwhile, or that
  * there is no space for it, is no failure of the run: the next one does it.
  */

@@ -12,6 +12,7 @@
 struct arguments {
 	struct purge_options purge;
 	bool json, revoked;
+	const char *cache_dirs[2];
 	char digest[DIGEST_TEXT_LEN + 1];
 };
 
@@ -57,29 +58,34 @@ static int check(struct arguments *a, bool violated, bool unsealed, struct err *
 {
 	struct purge_options *o = &a->purge;
 
+	o->cache_mounts.n_dirs = cli_cache_dirs(a->cache_dirs);
+	o->cache_mounts.dirs = a->cache_dirs;
 	purge_select(o, violated, unsealed);
 	o->classes[FINDING_REVOKED] |= a->revoked;
 	/* Age alone selects among everything. */
-	if (!violated && !unsealed && !a->revoked && o->older_than)
+	if (!violated && !unsealed && !a->revoked && !o->cache_mounts_all &&
+	    o->older_than)
 		o->all = true;
-	if (!violated && !unsealed && !a->revoked && !o->all)
+	if (!violated && !unsealed && !a->revoked && !o->all && !o->cache_mounts_all)
 		return cli_usage_error(e, "purge", "what is to be purged?");
 	return 0;
 }
 
+static const struct option options[] = {
+    {"violated", no_argument, NULL, 'v'},
+    {"unsealed", no_argument, NULL, 'u'},
+    {"revoked", optional_argument, NULL, 'r'},
+    {"all", no_argument, NULL, 'a'},
+    {"older-than", required_argument, NULL, 'o'},
+    {"force", no_argument, NULL, 'f'},
+    {"dry-run", no_argument, NULL, 'n'},
+    {"cache-mounts", no_argument, NULL, 'c'},
+    {"json", no_argument, NULL, 'j'},
+    {0},
+};
+
 static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 {
-	static const struct option options[] = {
-	    {"violated", no_argument, NULL, 'v'},
-	    {"unsealed", no_argument, NULL, 'u'},
-	    {"revoked", optional_argument, NULL, 'r'},
-	    {"all", no_argument, NULL, 'a'},
-	    {"older-than", required_argument, NULL, 'o'},
-	    {"force", no_argument, NULL, 'f'},
-	    {"dry-run", no_argument, NULL, 'n'},
-	    {"json", no_argument, NULL, 'j'},
-	    {0},
-	};
 	bool violated = false, unsealed = false;
 	int option;
 
@@ -111,6 +117,9 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 			break;
 		case 'n':
 			out->purge.dry_run = true;
+			break;
+		case 'c':
+			out->purge.cache_mounts_all = true;
 			break;
 		case 'j':
 			out->json = true;

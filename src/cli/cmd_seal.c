@@ -12,6 +12,7 @@
 struct arguments {
 	struct seal_options seal;
 	bool json, quiet;
+	const char *cache_dirs[2];
 };
 
 /* A reason is one line of the log. */
@@ -36,6 +37,7 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 	    {"all", no_argument, NULL, 'a'},
 	    {"accept", no_argument, NULL, 'A'},
 	    {"reason", required_argument, NULL, 'r'},
+	    {"cache-mounts", no_argument, NULL, 'c'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"quiet", no_argument, NULL, 'q'},
 	    {0},
@@ -55,6 +57,9 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 		case 'r':
 			out->seal.accept_reason = optarg;
 			break;
+		case 'c':
+			out->seal.cache_mounts = true;
+			break;
 		case 'j':
 			out->json = true;
 			break;
@@ -68,6 +73,8 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 	}
 	out->seal.images = (const char *const *)(argv + optind);
 	out->seal.n_images = (size_t)(argc - optind);
+	out->seal.n_cache_dirs = cli_cache_dirs(out->cache_dirs);
+	out->seal.cache_dirs = out->cache_dirs;
 	return check(out, all, accept, e);
 }
 
@@ -90,11 +97,13 @@ static void print_text(
 		return;
 	report_size((double)r->bytes, bytes);
 	printf("sealed %zu layer%s (%" PRIu64
-	       " file%s, %s), %zu image%s, %zu name%s; retired %zu; "
+	       " file%s, %s), %zu image%s, %zu name%s, %zu cache mount%s; "
+	       "retired %zu; "
 	       "unchanged %zu; ledger size %" PRIu64 "\n",
 	    r->layers, REPORT_S(r->layers), r->entries, REPORT_S(r->entries), bytes,
-	    r->images, REPORT_S(r->images), r->names, REPORT_S(r->names), r->retired,
-	    r->unchanged, ledger_head(s->ledger)->size);
+	    r->images, REPORT_S(r->images), r->names, REPORT_S(r->names), r->cache_mounts,
+	    REPORT_S(r->cache_mounts), r->retired, r->unchanged,
+	    ledger_head(s->ledger)->size);
 }
 
 static int print_json(const struct session *s, const struct seal_result *r, struct err *e)
@@ -107,6 +116,7 @@ static int print_json(const struct session *s, const struct seal_result *r, stru
 	jsonout_u64(&j, "layers", r->layers);
 	jsonout_u64(&j, "images", r->images);
 	jsonout_u64(&j, "names", r->names);
+	jsonout_u64(&j, "cache_mounts", r->cache_mounts);
 	jsonout_u64(&j, "retired", r->retired);
 	jsonout_u64(&j, "remeasured", r->remeasured);
 	jsonout_u64(&j, "unchanged", r->unchanged);

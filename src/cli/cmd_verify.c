@@ -97,7 +97,7 @@ static void print_text(const struct arguments *a, const struct session *s,
 	const struct verify_result *result = &outcome->verify;
 	enum verdict verdict = outcome->verdict;
 	FILE *to = a->quiet ? stderr : stdout;
-	char bytes[REPORT_SIZE_MAX];
+	char bytes[REPORT_SIZE_MAX], mounts[48] = "";
 
 	if (outcome->n)
 		purge_report_text(to, &(struct purge_options){0}, outcome);
@@ -107,11 +107,14 @@ static void print_text(const struct arguments *a, const struct session *s,
 	print_verdict(to, verdict, s);
 	if (!a->quiet) {
 		report_size((double)result->bytes, bytes);
+		if (result->cache_mounts)
+			snprintf(mounts, sizeof(mounts), "%zu cache mount%s, ",
+			    result->cache_mounts, REPORT_S(result->cache_mounts));
 		printf("%zu layer%s (%zu by statprint, %zu measured: %s), %zu image%s, "
-		       "level %s, %.3f s\n",
+		       "%slevel %s, %.3f s\n",
 		    result->layers, REPORT_S(result->layers), result->by_statprint,
 		    result->measured, bytes, result->images, REPORT_S(result->images),
-		    verify_level_name(a->verify.level), seconds);
+		    mounts, verify_level_name(a->verify.level), seconds);
 	}
 	report_remedies(to, &result->findings);
 }
@@ -142,6 +145,7 @@ static int print_json(const struct arguments *a, const struct session *s,
 	jsonout_str(&j, "ledger_root", root);
 	jsonout_u64(&j, "layers", result->layers);
 	jsonout_u64(&j, "images", result->images);
+	jsonout_u64(&j, "cache_mounts", result->cache_mounts);
 	jsonout_u64(&j, "by_statprint", result->by_statprint);
 	jsonout_u64(&j, "measured", result->measured);
 	jsonout_u64(&j, "remeasured", result->remeasured);

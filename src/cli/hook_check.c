@@ -58,8 +58,13 @@ static int verify_store(struct cli *c, const struct hook_arguments *a,
 {
 	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
 	CLEANUP_PURGE_RESULT struct purge_result outcome = {0};
+	const char *dirs[2];
+	/* It has the environment of the engine that it is asked about. */
 	const struct verify_options options = {
-	    .level = c->config.level, .cached = c->config.cached};
+	    .level = c->config.level,
+	    .cached = c->config.cached,
+	    .cache_mounts = {.dirs = dirs, .n_dirs = cli_cache_dirs(dirs)},
+	};
 	CLEANUP_FREE char *root = esc_str(wanted->graphroot);
 	int r;
 

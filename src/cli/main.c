@@ -18,7 +18,8 @@ static const struct command commands[] = {
 	.summary = "make a ledger, and enter this store in it"},
     {.name = "seal",
 	.run = cmd_seal,
-	.usage = "[--all | IMAGE...] [--accept --reason TEXT] [--json] [--quiet]",
+	.usage = "[--all | IMAGE...] [--cache-mounts] [--accept --reason TEXT] "
+		 "[--json] [--quiet]",
 	.summary = "bind layers, images and names to what they are now"},
     {.name = "verify",
 	.run = cmd_verify,
@@ -33,7 +34,7 @@ static const struct command commands[] = {
     {.name = "purge",
 	.run = cmd_purge,
 	.usage = "[--violated] [--unsealed] [--revoked[=DIGEST]] [--all] "
-		 "[--older-than AGE] [--force] [--dry-run] [--json]",
+		 "[--cache-mounts] [--older-than AGE] [--force] [--dry-run] [--json]",
 	.summary = "take out what must not be used, and verify what is left"},
     {.name = "revoke",
 	.run = cmd_revoke,

@@ -85,6 +85,9 @@ void report_remedies(FILE *to, const struct findings *list)
 
 	if (list->n == 0)
 		return;
+	if (has_class(list, FINDING_CACHE_MOUNT_CHANGED, FINDING_CACHE_MOUNT_ENTRY))
+		fprintf(to,
+		    "Cache mounts are emptied with: layerseal purge --cache-mounts\n");
 	if (unsealed)
 		fprintf(to,
 		    "What a trusted build made is sealed with: layerseal seal --all\n"

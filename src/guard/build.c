@@ -111,6 +111,8 @@ static int run(struct build *b, struct err *e)
 	r = build_run(b, engine, signals, e);
 	if (!r)
 		r = end(b, e);
+	if (!r && !is_spoiled(b))
+		r = build_seal_caches(b, e);
 	if (!r && !is_spoiled(b)) {
 		b->out->outcome = BUILD_DONE;
 		return 0;

@@ -32,6 +32,9 @@ struct build_command {
 	struct runner *engine; /* removes, also for healing; may be NULL */
 	/* Filled in here: status, result, how many are sealed. */
 	struct entry_build *record;
+	/* Where the engine keeps cache mounts ($TMPDIR): those there must be sealed, and are in the end. */
+	const char *const *cache_dirs;
+	size_t n_cache_dirs;
 	enum verify_level level; /* of the first verification */
 	bool cached;
 };
@@ -44,11 +47,11 @@ enum build_outcome {
 
 struct build_result {
 	enum build_outcome outcome;
-	enum verdict verdict;	      /* of BUILD_REFUSED */
-	struct findings findings;     /* why it was refused or spoiled */
-	struct purge_result healed;   /* what was taken out before it */
-	int status;		      /* of the engine, as of waitpid() */
-	size_t layers, images, names; /* sealed */
+	enum verdict verdict;			    /* of BUILD_REFUSED */
+	struct findings findings;		    /* why it was refused or spoiled */
+	struct purge_result healed;		    /* what was taken out before it */
+	int status;				    /* of the engine, as of waitpid() */
+	size_t layers, images, names, cache_mounts; /* sealed */
 	size_t taken; /* images and names that were taken away from a spoiled build */
 };
 void build_result_release(struct build_result *r);

@@ -124,10 +124,18 @@ static int heal_before(struct build *b, const struct verify_options *o, struct e
 	return guard_verify(b->g, o, &out->verdict, &out->verify, e);
 }
 
-static int verify_before(struct build *b, struct err *e)
+static int verify_before(
+    struct build *b, const struct inflight_others *others, struct err *e)
 {
-	const struct verify_options o = {
-	    .level = b->c->level, .cached = b->c->cached, .keep_prints = true};
+	struct verify_options o = {
+	    .level = b->c->level,
+	    .cached = b->c->cached,
+	    .keep_prints = true,
+	    .cache_mounts = {.dirs = b->c->cache_dirs,
+		.n_dirs = b->c->n_cache_dirs,
+		.in_use = others->n > 0,
+		.all_sealed = true},
+	};
 	struct purge_result *out = &b->out->healed;
 	int r;
 
@@ -135,6 +143,7 @@ static int verify_before(struct build *b, struct err *e)
 	r = guard_verify(b->g, &o, &out->verdict, &out->verify, e);
 	if (r || !policy_heals(b->g->policy, &out->verify.findings))
 		return r;
+	o.cache_mounts.in_use = false;
 	return heal_before(b, &o, e);
 }
 
@@ -156,6 +165,17 @@ static int judge_before(struct build *b, const struct inflight_others *others, b
 	return r ? r : (*again ? ledger_reload(b->g->ledger, e) : 0);
 }
 
+static bool blames_cache_mounts(const struct build *b)
+{
+	const struct findings *list = &b->out->healed.verify.findings;
+	bool blames = false;
+
+	for (size_t i = 0; i < list->n; i++)
+		blames |= list->v[i].class == FINDING_CACHE_MOUNT_CHANGED ||
+			  list->v[i].class == FINDING_CACHE_MOUNT_UNSEALED;
+	return blames;
+}
+
 int build_check_before(struct build *b, bool *ok, struct err *e)
 {
 	bool again = true;
@@ -167,9 +187,14 @@ int build_check_before(struct build *b, bool *ok, struct err *e)
 		r = inflight_others(
 		    b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
 		if (!r)
-			r = verify_before(b, e);
+			r = verify_before(b, &others, e);
 		if (!r)
 			r = judge_before(b, &others, ok, &again, e);
+		/* Who left just before that may have sealed them since the ledger was read. */
+		if (!r && !*ok && !again && i == 0 && blames_cache_mounts(b)) {
+			again = true;
+			r = ledger_reload(b->g->ledger, e);
+		}
 	}
 	if (r)
 		return r;
@@ -283,6 +308,7 @@ static int take_seen(struct build *b, struct err *e)
 int build_check_after(struct build *b, bool trees, struct err *e)
 {
 	const struct verify_options o = {.level = LEVEL_STAT,
+	    .cache_mounts = {.in_use = true},
 	    .without_trees = !trees,
 	    .cached = b->c->cached,
 	    .before = &b->prints};

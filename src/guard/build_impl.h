@@ -86,6 +86,11 @@ struct build_work {
 	bool open;	   /* something that it used is not sealed: see `findings` */
 	struct findings findings;
 };
+/*
+ * What it left in cache mounts, before it leaves: whoever begins then finds them sealed. One that another guarded
+ * build changes meanwhile is for that one to seal. What cannot be sealed, the next build will not take.
+ */
+MUSTUSE int build_seal_caches(struct build *b, struct err *e);
 MUSTUSE int build_work_find(struct build *b, struct build_work *out, struct err *e);
 void build_work_release(struct build_work *w);
 #define CLEANUP_BUILD_WORK CLEANUP(build_work_release)

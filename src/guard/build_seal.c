@@ -420,3 +420,18 @@ int build_spoil(struct build *b, struct err *e)
 	free(items);
 	return r;
 }
+
+int build_seal_caches(struct build *b, struct err *e)
+{
+	CLEANUP_SEAL_RESULT struct seal_result sealed = {0};
+	const struct seal_options o = {
+	    .cache_mounts = true,
+	    .cache_mounts_only = true,
+	    .cache_dirs = b->c->cache_dirs,
+	    .n_cache_dirs = b->c->n_cache_dirs,
+	};
+	int r = guard_seal(b->g, &o, &sealed, e);
+
+	b->out->cache_mounts += sealed.cache_mounts;
+	return r;
+}

@@ -32,14 +32,16 @@ MUSTUSE int check_tree(const struct guard *g, const struct entry_seal_layer *sea
     const struct store_layer *l, bool cached, struct tree_result *measured,
     struct findings *findings, struct err *e);
 
-/* The same of a tree that is open already; `cached` as there. */
+/* The same of any tree that is open already; `cached` as there. Findings are at `where`. */
 struct tree_at {
 	int fd; /* borrowed */
 	bool cached;
+	const struct digest *tree; /* as sealed */
+	uint64_t manifest_bytes;
+	struct place where;
 };
-MUSTUSE int check_open_tree(const struct guard *g, const struct entry_seal_layer *seal,
-    const struct store_layer *l, const struct tree_at *at, struct tree_result *measured,
-    struct findings *findings, struct err *e);
+MUSTUSE int check_open_tree(const struct guard *g, const struct tree_at *at,
+    struct tree_result *measured, struct findings *findings, struct err *e);
 
 /* The record and files of a sealed image. */
 MUSTUSE int check_image(const struct guard *g, const struct records *r,
@@ -52,7 +54,7 @@ void check_names(
 
 /* Puts a failed measurement on the list: ERR_CHANGED is tree-unstable, ERR_IO tree-unreadable. */
 void check_add_failure(
-    const struct store_layer *l, const struct err *why, struct findings *findings);
+    struct place where, const struct err *why, struct findings *findings);
 
 /* What was revoked must not be used: sealed or not, changed or not. `where`: what has this digest. */
 void check_revoked(const struct guard *g, const struct digest *d, struct place where,

@@ -177,31 +177,31 @@ void check_layer_data(const struct guard *g, const struct entry_seal_layer *seal
 }
 
 void check_add_failure(
-    const struct store_layer *l, const struct err *why, struct findings *findings)
+    struct place where, const struct err *why, struct findings *findings)
 {
 	struct finding *f = findings_add(findings,
 	    why->code == ERR_CHANGED ? FINDING_TREE_UNSTABLE : FINDING_TREE_UNREADABLE,
-	    (struct place){.layer = l->id});
+	    where);
 
 	finding_found(f, "%s", why->msg);
 }
 
 /* Second reading, beside the sealed manifest: what exactly differs. */
-static int explain(const struct guard *g, const struct entry_seal_layer *seal,
-    const struct store_layer *l, int tree_fd, struct findings *findings, struct err *e)
+static int explain(const struct guard *g, const struct tree_at *at,
+    struct findings *findings, struct err *e)
 {
 	struct manifest_reader *sealed = NULL;
 	struct compare *compare = NULL;
 	struct tree_result again;
 	struct tree_options opt = {.threads = g->threads, .line = compare_line};
-	int r =
-	    manifest_reader_new(g->ledger, &seal->tree, seal->manifest_bytes, &sealed, e);
+	int r = manifest_reader_new(g->ledger, at->tree, at->manifest_bytes, &sealed, e);
 
 	if (r)
-		return err_wrap(e, "sealed manifest of layer %.12s", l->id);
-	compare = compare_new(manifest_reader_next, sealed, l->id, findings);
+		return err_wrap(e, "sealed manifest of %s",
+		    at->where.layer ? at->where.layer : at->where.path);
+	compare = compare_new(manifest_reader_next, sealed, at->where.layer, findings);
 	opt.line_ctx = compare;
-	r = tree_measure(tree_fd, &opt, &again, e);
+	r = tree_measure(at->fd, &opt, &again, e);
 	if (!r)
 		r = compare_finish(compare, e);
 	compare_free(compare);
@@ -209,23 +209,20 @@ static int explain(const struct guard *g, const struct entry_seal_layer *seal,
 	return r;
 }
 
-static void add_unexplained(const struct entry_seal_layer *seal,
-    const struct store_layer *l, const struct tree_result *measured,
+static void add_unexplained(const struct tree_at *at, const struct tree_result *measured,
     struct findings *findings)
 {
 	char sealed[DIGEST_TEXT_LEN + 1], found[DIGEST_TEXT_LEN + 1];
-	struct finding *f =
-	    findings_add(findings, FINDING_TREE_UNSTABLE, (struct place){.layer = l->id});
+	struct finding *f = findings_add(findings, FINDING_TREE_UNSTABLE, at->where);
 
-	digest_text(&seal->tree, sealed);
+	digest_text(at->tree, sealed);
 	digest_text(&measured->digest, found);
 	finding_expected(f, "tree %s", sealed);
 	finding_found(f, "tree %s, and something else when read again", found);
 }
 
-int check_open_tree(const struct guard *g, const struct entry_seal_layer *seal,
-    const struct store_layer *l, const struct tree_at *at, struct tree_result *measured,
-    struct findings *findings, struct err *e)
+int check_open_tree(const struct guard *g, const struct tree_at *at,
+    struct tree_result *measured, struct findings *findings, struct err *e)
 {
 	struct tree_options opt = {
 	    .threads = g->threads,
@@ -238,21 +235,21 @@ int check_open_tree(const struct guard *g, const struct entry_seal_layer *seal,
 
 	*measured = (struct tree_result){0};
 	if (tree_measure(at->fd, &opt, measured, &why)) {
-		check_add_failure(l, &why, findings);
+		check_add_failure(at->where, &why, findings);
 		return 0;
 	}
-	if (digest_equal(&measured->digest, &seal->tree))
+	if (digest_equal(&measured->digest, at->tree))
 		return 0;
 	measured->has_print = false;
-	if (explain(g, seal, l, at->fd, findings, &why)) {
+	if (explain(g, at, findings, &why)) {
 		if (why.code == ERR_LEDGER) {
 			*e = why;
 			return why.code;
 		}
-		check_add_failure(l, &why, findings);
+		check_add_failure(at->where, &why, findings);
 	}
 	if (findings->n + findings->dropped == before)
-		add_unexplained(seal, l, measured, findings);
+		add_unexplained(at, measured, findings);
 	return 0;
 }
 
@@ -261,15 +258,21 @@ int check_tree(const struct guard *g, const struct entry_seal_layer *seal,
     struct findings *findings, struct err *e)
 {
 	CLEANUP_FD int tree_fd = -1;
+	struct tree_at at = {
+	    .cached = cached,
+	    .tree = &seal->tree,
+	    .manifest_bytes = seal->manifest_bytes,
+	    .where = {.layer = l->id},
+	};
 	struct err why;
 
 	*measured = (struct tree_result){0};
 	if (guard_open_tree(g, l, &tree_fd, &why)) {
-		check_add_failure(l, &why, findings);
+		check_add_failure(at.where, &why, findings);
 		return 0;
 	}
-	return check_open_tree(g, seal, l,
-	    &(struct tree_at){.fd = tree_fd, .cached = cached}, measured, findings, e);
+	at.fd = tree_fd;
+	return check_open_tree(g, &at, measured, findings, e);
 }
 
 int check_settle(const struct guard *g, const struct store_layer *l,

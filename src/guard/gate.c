@@ -236,14 +236,19 @@ static void check_image_revoked(struct checking *c)
 static int measure(struct checking *c, const struct subject *s, struct err *e)
 {
 	const struct entry_seal_layer *seal = s->sealed->seal;
-	const struct tree_at at = {.fd = s->dir->tree, .cached = c->q->cached};
+	const struct tree_at at = {
+	    .fd = s->dir->tree,
+	    .cached = c->q->cached,
+	    .tree = &seal->tree,
+	    .manifest_bytes = seal->manifest_bytes,
+	    .where = {.layer = s->layer->id},
+	};
 	struct tree_result measured;
 	int r;
 
 	check_layer_data(c->g, seal, s->layer, c->findings);
 	r = check_tar_split(c->g, seal, s->layer, c->findings, e);
-	return r ? r
-		 : check_open_tree(c->g, seal, s->layer, &at, &measured, c->findings, e);
+	return r ? r : check_open_tree(c->g, &at, &measured, c->findings, e);
 }
 
 static bool is_answered(
@@ -276,7 +281,8 @@ static int check_trees(struct checking *c, bool *whiteout_files, struct err *e)
 
 		*whiteout_files |= jobs[i].whiteout_files;
 		if (jobs[i].rc)
-			check_add_failure(s->layer, &jobs[i].err, c->findings);
+			check_add_failure((struct place){.layer = s->layer->id},
+			    &jobs[i].err, c->findings);
 		else if (s->sealed && !is_answered(c, s, &jobs[i]))
 			r = measure(c, s, e);
 	}

@@ -17,6 +17,8 @@ void policy_default(struct policy *p)
 		p->severity[i] = SEVERITY_DENY;
 	/* `podman tag` on a sealed image makes one; the image behind the name is sealed. */
 	p->severity[FINDING_NAME_UNSEALED] = SEVERITY_WARN;
+	/* Every plain build with a cache mount makes or changes one; a guarded build takes none of them. */
+	p->severity[FINDING_CACHE_MOUNT_UNSEALED] = SEVERITY_IGNORE;
 	/* `podman run --userns` makes them; no build uses one unless it asks for a user namespace. */
 	p->severity[FINDING_LAYER_MAPPED] = SEVERITY_WARN;
 }

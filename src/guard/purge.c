@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "guard/cache_mounts.h"
 #include "guard/purge_run.h"
 
 #define ROUNDS_MAX 5
@@ -20,7 +21,8 @@ void purge_select(struct purge_options *opt, bool violated, bool unsealed)
 	for (size_t c = 0; c < FINDING_CLASS_COUNT; c++) {
 		bool is_unsealed =
 		    c == FINDING_LAYER_UNSEALED || c == FINDING_IMAGE_UNSEALED ||
-		    c == FINDING_NAME_UNSEALED || c == FINDING_LAYER_MAPPED;
+		    c == FINDING_NAME_UNSEALED || c == FINDING_LAYER_MAPPED ||
+		    c == FINDING_CACHE_MOUNT_UNSEALED;
 
 		opt->classes[c] |= is_unsealed ? unsealed : violated;
 	}
@@ -81,11 +83,19 @@ static void add_entries(
 	*en = (struct entry){
 	    .op = ENTRY_PURGE, .time = time(NULL), .store = p->g->store_id};
 	en->purge.object = i->object;
-	en->purge.id = xstrndup(i->id, LOGGED_MAX);
+	en->purge.id = xstrndup(
+	    i->id, i->object == PURGED_CACHE_MOUNT ? CACHE_MOUNT_PATH_MAX : LOGGED_MAX);
 	en->purge.bytes = i->bytes;
 	if (i->fate == PURGE_QUARANTINED && i->note)
 		en->purge.quarantine = xstrndup(i->note, LOGGED_MAX);
 	en->purge.reason = xstrndup(i->reason, LOGGED_MAX);
+	if (i->object == PURGED_CACHE_MOUNT && cache_mount_is_sealed(p->g, i->id)) {
+		en = &batch[(*n)++];
+		*en = (struct entry){
+		    .op = ENTRY_RETIRE_TREE, .time = time(NULL), .store = p->g->store_id};
+		en->retire_tree.path = xstrdup(i->id);
+		en->retire_tree.reason = xasprintf("purged: %.*s", LOGGED_MAX, i->reason);
+	}
 	if (!is_sealed(p, i))
 		return;
 	en = &batch[(*n)++];
@@ -131,7 +141,8 @@ static int write_log(const struct purge *p, size_t from, struct err *e)
 
 static int verify(struct purge *p, enum verify_level level, struct err *e)
 {
-	const struct verify_options o = {.level = level};
+	const struct verify_options o = {
+	    .level = level, .cache_mounts = p->opt->cache_mounts};
 
 	verify_result_release(&p->out->verify);
 	return guard_verify(p->g, &o, &p->out->verdict, &p->out->verify, e);
@@ -151,6 +162,7 @@ static int take_out(struct purge *p, struct purge_item **items, size_t *n, struc
 {
 	int r = 0;
 
+	purge_cache_mounts(*items, *n);
 	if (p->plan.faulty)
 		r = purge_by_quarantine(p->g, p->opt, true, true, items, n, e);
 	/* Records that were repaired are another store: the next round looks at it. */
@@ -196,6 +208,10 @@ static int plan(struct purge *p, struct purge_item **items, size_t *n, struct er
 	if (r)
 		return r;
 	plan_from_findings(&p->plan, &p->out->verify.findings);
+	if (p->opt->cache_mounts_all)
+		r = plan_all_cache_mounts(&p->plan, e);
+	if (r)
+		return r;
 	plan_items(&p->plan, items, n);
 	return 0;
 }
@@ -319,8 +335,10 @@ int guard_purge_items(struct guard *g, struct runner *engine, struct purge_item 
 int guard_heal(struct guard *g, const struct verify_options *opt, struct runner *engine,
     struct purge_result *out, struct err *e)
 {
-	struct purge_options o = {
-	    .level = opt->level, .last_level = opt->level, .engine = engine};
+	struct purge_options o = {.level = opt->level,
+	    .last_level = opt->level,
+	    .engine = engine,
+	    .cache_mounts = opt->cache_mounts};
 	int r;
 
 	*out = (struct purge_result){.verdict = VERDICT_UNVERIFIABLE};

@@ -18,6 +18,9 @@ struct purge_options {
 	/* Of FINDING_REVOKED only this one, as "sha256:..."; NULL: any. Borrowed. */
 	const char *revoked;
 	bool all; /* everything goes */
+	bool
+	    cache_mounts_all; /* and all cache mounts, those that were never sealed too */
+	struct cache_mount_scope cache_mounts; /* for the verifications */
 	int64_t
 	    older_than; /* only what was made so many seconds ago; 0: whatever its age */
 	bool force;	/* also what running containers use; they are stopped */

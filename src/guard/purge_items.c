@@ -36,6 +36,14 @@ static uint64_t bytes_below(const struct plan *p, const char *path)
 	return sum;
 }
 
+static uint64_t bytes_at(const char *path)
+{
+	CLEANUP_FD int top = -1;
+	struct err ignored;
+
+	return fs_open_root("/", &top, &ignored) ? 0 : fs_tree_bytes(top, path + 1);
+}
+
 static uint64_t bytes_of(const struct plan *p, enum purged object, const char *id)
 {
 	const char *driver = store_driver_name(p->g->store->config->driver);
@@ -56,7 +64,8 @@ static uint64_t bytes_of(const struct plan *p, enum purged object, const char *i
 	case PURGED_FILE:
 		path = xstrdup(id);
 		break;
-	case PURGED_CACHE_MOUNT: /* not below a store */
+	case PURGED_CACHE_MOUNT:
+		return bytes_at(id);
 	case PURGED_NAME:
 		return 0;
 	}
@@ -128,7 +137,10 @@ static void put_extra(
 	    .bytes = bytes_of(p, x->object, x->id),
 	    .broken = x->broken,
 	};
-	if (x->object != PURGED_NAME && !p->opt->force && file_is_used(p, x->id)) {
+	if (x->object == PURGED_CACHE_MOUNT && inuse_has_path(&p->inuse, x->id)) {
+		i->fate = PURGE_KEPT;
+		i->note = xstrdup("a build that runs has it mounted");
+	} else if (x->object != PURGED_NAME && !p->opt->force && file_is_used(p, x->id)) {
 		i->fate = PURGE_KEPT;
 		i->note = xstrdup("something that runs uses it: stop that, or --force");
 	}

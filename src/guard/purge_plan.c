@@ -6,6 +6,7 @@
  * does not take the layer with it.
  */
 #include "guard/purge_plan.h"
+#include "guard/cache_mounts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -199,11 +200,22 @@ static void from_layer_finding(
 		add_extra(p, PURGED_LAYER, f->layer, reason);
 }
 
+static bool plan_cache_mount(struct plan *p, const struct finding *f, const char *reason)
+{
+	CLEANUP_FREE char *path = cache_mount_of_finding(p->g, f);
+
+	if (path)
+		add_extra(p, PURGED_CACHE_MOUNT, path, reason);
+	return path != NULL;
+}
+
 static void from_finding(struct plan *p, const struct finding *f)
 {
 	CLEANUP_FREE char *reason = xasprintf("%s%s%s", finding_class_name(f->class),
 	    f->found ? ": " : "", f->found ? f->found : "");
 
+	if (plan_cache_mount(p, f, reason))
+		return;
 	/* What podman keeps of itself outside the graphroot is not a store's content. */
 	if (f->class == FINDING_MOUNTPOINTS || f->class == FINDING_LIBPOD_DATABASE)
 		return;
@@ -463,6 +475,26 @@ static bool is_meant(const struct plan *p, const struct finding *f)
 {
 	return f->class != FINDING_REVOKED || !p->opt->revoked ||
 	       (f->expected && strstr(f->expected, p->opt->revoked));
+}
+
+static int add_sealed(void *ctx, const struct sealed_tree *tree, struct err *e)
+{
+	(void)e;
+	if (!tree->retired)
+		add_extra(
+		    ctx, PURGED_CACHE_MOUNT, tree->seal->path, "all cache mounts go");
+	return 0;
+}
+
+int plan_all_cache_mounts(struct plan *p, struct err *e)
+{
+	const struct cache_mount_scope *scope = &p->opt->cache_mounts;
+	CLEANUP_CACHE_MOUNTS struct cache_mounts found = {0};
+	int r = cache_mounts_look(p->g, scope->dirs, scope->n_dirs, &found, e);
+
+	for (size_t i = 0; !r && i < found.n; i++)
+		add_extra(p, PURGED_CACHE_MOUNT, found.v[i].path, "all cache mounts go");
+	return r ? r : ledger_each_tree(p->g->ledger, &p->g->store_id, add_sealed, p, e);
 }
 
 void plan_from_findings(struct plan *p, const struct findings *findings)

@@ -33,6 +33,8 @@ void plan_from_findings(struct plan *p, const struct findings *findings);
 /* Marks what is left of a list, all of it or what is broken; closes it again. */
 void plan_from_items(
     struct plan *p, const struct purge_item *items, size_t n, bool broken_only);
+/* All cache mounts that are there, and all that are sealed. */
+MUSTUSE int plan_all_cache_mounts(struct plan *p, struct err *e);
 /* As items, appended, those that are in the list already left out. */
 void plan_items(struct plan *p, struct purge_item **items, size_t *n);
 

@@ -22,4 +22,7 @@ MUSTUSE int purge_by_quarantine(const struct guard *g, const struct purge_option
 MUSTUSE int purge_settle(
     const struct guard *g, struct purge_item *items, size_t n, struct err *e);
 
+/* Moves the cache mounts of a plan to quarantine, beside where they are; sets their fates. */
+void purge_cache_mounts(struct purge_item *items, size_t n);
+
 #endif

@@ -168,6 +168,15 @@ static void add_build(struct sealing *s, struct entry_build *record)
 	b->arguments = copy_texts(record->arguments, record->n_arguments);
 }
 
+static int run_for_cache_mounts(struct sealing *s, struct err *e)
+{
+	int r = seal_cache_mounts(s, e);
+
+	if (!r && s->n_batch)
+		r = ledger_append(s->g->ledger, s->batch, s->n_batch, e);
+	return r;
+}
+
 static int run(struct sealing *s, struct err *e)
 {
 	int r = survey_take(s->g, &s->survey, &s->out->findings, e);
@@ -188,6 +197,8 @@ static int run(struct sealing *s, struct err *e)
 		r = seal_images(s, e);
 	if (!r)
 		r = retire_the_gone(s, e);
+	if (!r && s->opt->cache_mounts)
+		r = seal_cache_mounts(s, e);
 	if (!r)
 		r = vanish_forget(s->g, &s->out->findings, NULL, e);
 	/* A build is sealed whole. */
@@ -207,7 +218,7 @@ static int seal_once(struct guard *g, const struct seal_options *opt,
 	int r;
 
 	*out = (struct seal_result){0};
-	r = run(&s, e);
+	r = opt->cache_mounts_only ? run_for_cache_mounts(&s, e) : run(&s, e);
 	policy_apply(g->policy, &out->findings);
 	users_fill(&s.survey.records, &out->findings);
 	for (size_t i = 0; i < s.n_batch; i++)

@@ -26,13 +26,21 @@ struct seal_options {
 	size_t n_images;
 	const char *accept_reason;	/* NULL: changes are refused */
 	const struct seal_build *build; /* NULL: no build, all names */
+	/*
+	 * RUN --mount=type=cache directories (store/cachemounts.h): what is in them now is trusted from now
+	 * on, whatever was sealed before. Without it they are left alone.
+	 */
+	bool cache_mounts;
+	bool cache_mounts_only;	       /* and nothing else is looked at */
+	const char *const *cache_dirs; /* where to look; none: the default */
+	size_t n_cache_dirs;
 };
 
 struct seal_result {
 	struct findings
 	    findings; /* why something was not sealed; severities from the policy */
-	size_t layers, images, names, retired; /* entries written */
-	size_t remeasured;		       /* new statprints for unchanged layers */
+	size_t layers, images, names, cache_mounts, retired; /* entries written */
+	size_t remeasured;	 /* new statprints for unchanged layers */
 	size_t unchanged;	 /* layers and images that were sealed already */
 	size_t dependent;	 /* not sealed because what they build on is not */
 	size_t refused;		 /* layers, images, names: findings say why */

@@ -16,23 +16,6 @@ struct measurement {
 	bool unstored;		/* an error is the ledger's, not the layer's */
 };
 
-/* What gets each line of the manifest while it is measured. */
-struct sinks {
-	struct identity *identity;
-	struct manifest_writer *writer;
-	bool *unstored;
-};
-
-static int sink_line(void *ctx, const char *line, size_t len,
-    const struct manifest_entry *m, struct err *e)
-{
-	struct sinks *sinks = ctx;
-	int r = manifest_writer_add(sinks->writer, line, len, e);
-
-	*sinks->unstored = r != 0;
-	return r ? r : identity_line(sinks->identity, line, len, m, e);
-}
-
 static int print_now(struct sealing *s, const struct store_layer *l,
     struct statprint *print, struct timespec *ctime, struct err *e)
 {
@@ -113,28 +96,10 @@ static int identify(struct sealing *s, const struct store_layer *l, int tree_fd,
 static int measure_tree(struct sealing *s, const struct store_layer *l, int tree_fd,
     struct identity *identity, struct measurement *m, struct err *e)
 {
-	struct sinks sinks = {.identity = identity, .unstored = &m->unstored};
-	struct tree_options opt = {
-	    .threads = s->g->threads,
-	    .progress = s->g->progress,
-	    .key = ledger_statprint_key(s->g->ledger),
-	    .line = sink_line,
-	    .line_ctx = &sinks,
-	};
-	int r = manifest_writer_new(s->g->ledger, &sinks.writer, e);
+	int r = sealing_measure(
+	    s, tree_fd, identity_line, identity, &m->tree, &m->unstored, e);
 
-	m->unstored = r != 0;
-	if (r)
-		return r;
-	r = tree_measure(tree_fd, &opt, &m->tree, e);
-	if (!r)
-		r = identity_finish(identity, l->id, &s->out->findings, e);
-	if (!r) {
-		r = manifest_writer_commit(sinks.writer, &m->tree.digest, e);
-		m->unstored = r != 0;
-	}
-	manifest_writer_free(sinks.writer);
-	return r;
+	return r ? r : identity_finish(identity, l->id, &s->out->findings, e);
 }
 
 /*
@@ -290,7 +255,8 @@ static int seal_fresh(struct sealing *s, size_t index, bool accepted, struct err
 		   r == ERR_CONFLICT) {
 		*e = why;
 	} else {
-		check_add_failure(l, &why, &s->out->findings);
+		check_add_failure(
+		    (struct place){.layer = l->id}, &why, &s->out->findings);
 		refuse(s, index);
 		r = 0;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sealing.h: the state of one guard_seal() call, shared by seal.c, seal_layer.c and seal_image.c. */
+/* sealing.h: the state of one guard_seal() call, shared by seal*.c. */
 #ifndef GUARD_SEALING_H
 #define GUARD_SEALING_H
 
@@ -42,5 +42,12 @@ bool sealing_is_blamed(const struct sealing *s, const char *layer, const char *i
 MUSTUSE int seal_layer(struct sealing *s, size_t index, struct err *e);
 /* Decides about image `index` and its names. */
 MUSTUSE int seal_image(struct sealing *s, size_t index, struct err *e);
+
+/* Decides about all cache mounts, and retires those that are gone. */
+MUSTUSE int seal_cache_mounts(struct sealing *s, struct err *e);
+
+/* Measures a tree and keeps its manifest. *unstored: an error is the ledger's, not the tree's. */
+MUSTUSE int sealing_measure(struct sealing *s, int tree_fd, tree_line_fn *also, void *ctx,
+    struct tree_result *out, bool *unstored, struct err *e);
 
 #endif

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/hex.h"
+#include "guard/cache_mounts.h"
 #include "guard/check.h"
 #include "guard/users.h"
 #include "guard/vanish.h"
@@ -78,7 +79,7 @@ struct verification {
 	struct scope scope;
 	struct subject *subjects;
 	size_t n_subjects;
-	struct entry *remeasures; /* owned strings: none */
+	struct entry *remeasures;
 	size_t n_remeasures;
 };
 
@@ -329,7 +330,7 @@ static int measure_subject(struct verification *v, const struct subject *s, stru
 		r = check_tree(v->g, s->sealed->seal, s->layer, v->opt->cached, &measured,
 		    findings, e);
 	if (!r && v->opt->level == LEVEL_OCI && recompute_diff_id(v, s, &why))
-		check_add_failure(s->layer, &why, findings);
+		check_add_failure((struct place){.layer = s->layer->id}, &why, findings);
 	if (r)
 		return r;
 	v->out->measured++;
@@ -444,6 +445,16 @@ enum verdict verdict_of(const struct findings *list)
 	return verdict;
 }
 
+/* What a plain build may find lying about, no guarded build takes up. */
+static void apply_policy(struct verification *v)
+{
+	struct policy p = *v->g->policy;
+
+	if (v->opt->cache_mounts.all_sealed)
+		p.severity[FINDING_CACHE_MOUNT_UNSEALED] = SEVERITY_DENY;
+	policy_apply(&p, &v->out->findings);
+}
+
 static int answer_for_trees(struct verification *v, struct err *e)
 {
 	take_prints(v);
@@ -469,6 +480,9 @@ static int run(struct verification *v, struct err *e)
 	if (!v->opt->without_trees)
 		r = answer_for_trees(v, e);
 	if (!r)
+		r = check_cache_mounts(
+		    v->g, v->opt, v->out, &v->remeasures, &v->n_remeasures, e);
+	if (!r)
 		r = consider_images(v, e);
 	if (!r)
 		r = vanish_forget(v->g, &v->out->findings, &v->out->sealed, e);
@@ -485,11 +499,13 @@ int guard_verify(struct guard *g, const struct verify_options *opt, enum verdict
 	*out = (struct verify_result){0};
 	r = run(&v, e);
 	if (!r) {
-		policy_apply(g->policy, &out->findings);
+		apply_policy(&v);
 		users_fill(&v.survey.records, &out->findings);
 		record_remeasures(&v);
 		*verdict = verdict_of(&out->findings);
 	}
+	for (size_t i = 0; i < v.n_remeasures; i++)
+		entry_release(&v.remeasures[i]);
 	free(v.remeasures);
 	free(v.subjects);
 	scope_release(&v.scope);

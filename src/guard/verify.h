@@ -38,7 +38,21 @@ struct layer_prints {
 void layer_prints_release(struct layer_prints *p);
 #define CLEANUP_LAYER_PRINTS CLEANUP(layer_prints_release)
 
+/*
+ * What of RUN --mount=type=cache is looked at (store/cachemounts.h): what was sealed, wherever it is, and
+ * what is in these directories. Borrowed.
+ */
+struct cache_mount_scope {
+	const char *const *dirs; /* where the next build keeps them; none: the default */
+	size_t n_dirs;
+	/* Guarded builds run, which may change them: nothing is looked at. */
+	bool in_use;
+	/* A guarded build is next: one that was never sealed is denied, even where policy ignores it. */
+	bool all_sealed;
+};
+
 struct verify_options {
+	struct cache_mount_scope cache_mounts;
 	enum verify_level level;
 	bool
 	    cached; /* read through the page cache: faster, blind to writes below the file system */
@@ -54,6 +68,7 @@ struct verify_result {
 	struct findings
 	    findings;		 /* severities set, ignored ones gone; "used_by" filled */
 	size_t layers, images;	 /* looked at */
+	size_t cache_mounts;	 /* sealed ones that are there */
 	size_t by_statprint;	 /* layers the statprint answered for */
 	size_t measured;	 /* layers read in full */
 	uint64_t entries, bytes; /* in the measured trees, and entries under statprints */

@@ -13,6 +13,7 @@
 #define LINK_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 #define HEX "0123456789abcdef"
 #define OVERFLOW_UID 65534
+#define CACHE "/buildah-cache"
 
 static void add_id(struct inuse *u, const char *id)
 {
@@ -30,9 +31,45 @@ static void add_link(struct inuse *u, const char *link)
 	u->links[u->n_links++][LINK_LEN] = '\0';
 }
 
+/* The part of the file system that is mounted: the fourth word, with octal escapes. */
+static char *mounted_part(const char *line)
+{
+	char *part, *to;
+
+	for (int i = 0; i < 3 && line; i++)
+		line = strchr(line, ' ') ? strchr(line, ' ') + 1 : NULL;
+	if (!line)
+		return NULL;
+	to = part = xstrndup(line, strcspn(line, " \n"));
+	for (const char *p = part; *p; p++) {
+		bool escape = p[0] == '\\' && strspn(p + 1, "01234567") >= 3;
+
+		*to++ = escape
+			    ? (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'))
+			    : *p;
+		p += escape ? 3 : 0;
+	}
+	*to = '\0';
+	return part;
+}
+
+/* Whatever mount the directory above it is on: the name alone must do. */
+static void add_cache(struct inuse *u, const char *line)
+{
+	CLEANUP_FREE char *part = mounted_part(line);
+	const char *at = part ? strstr(part, CACHE) : NULL;
+
+	if (!at || (u->n_caches && strcmp(u->caches[u->n_caches - 1], at) == 0))
+		return;
+	u->caches = xreallocarray(u->caches, u->n_caches + 1, sizeof(*u->caches));
+	u->caches[u->n_caches++] = xstrdup(at);
+}
+
 /* ".../overlay/ID", ".../vfs/dir/ID", "l/LINK", each ended by what is no part of a name. */
 void inuse_add_line(struct inuse *u, const char *line)
 {
+	if (strstr(line, CACHE))
+		add_cache(u, line);
 	for (const char *p = line; *p; p += strcspn(p, "/") ? strcspn(p, "/") : 1) {
 		size_t len;
 
@@ -152,6 +189,9 @@ void inuse_release(struct inuse *u)
 {
 	free(u->ids);
 	free(u->links);
+	for (size_t i = 0; i < u->n_caches; i++)
+		free(u->caches[i]);
+	free(u->caches);
 	*u = (struct inuse){0};
 }
 
@@ -164,4 +204,22 @@ bool inuse_has_link(const struct inuse *u, const char *link)
 {
 	return link[0] && u->n_links &&
 	       bsearch(link, u->links, u->n_links, sizeof(*u->links), by_text);
+}
+
+static bool is_within(const char *path, const char *of)
+{
+	size_t len = strlen(of);
+
+	return strncmp(path, of, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+bool inuse_has_path(const struct inuse *u, const char *path)
+{
+	const char *at = strstr(path, CACHE);
+
+	for (size_t i = 0; at && i < u->n_caches; i++) {
+		if (is_within(at, u->caches[i]) || is_within(u->caches[i], at))
+			return true;
+	}
+	return false;
 }

@@ -21,6 +21,9 @@ struct inuse {
 	size_t n_ids;
 	char (*links)[LINK_LEN + 1]; /* short names of lower layers */
 	size_t n_links;
+	/* Cache mounts, from "/buildah-cache" on; not sorted. */
+	char **caches;
+	size_t n_caches;
 };
 
 /* `whose`: the user whose store it is; NULL: ours. */
@@ -29,6 +32,8 @@ void inuse_release(struct inuse *u);
 #define CLEANUP_INUSE CLEANUP(inuse_release)
 
 bool inuse_has_id(const struct inuse *u, const char *id);
+/* A cache mount (store/cachemounts.h), or one that has it or is inside of it. */
+bool inuse_has_path(const struct inuse *u, const char *path);
 bool inuse_has_link(const struct inuse *u, const char *link);
 
 /* One line of mountinfo, for tests; inuse_sort() before the first question. */

@@ -28,6 +28,7 @@ struct quarantine {
 	int view_fd;	     /* has the directory of all purges */
 	int root_fd;	     /* the place's root, on the same mount */
 	int run_fd;	     /* the directory of this purge, or -1 */
+	unsigned least;	     /* names that a path must have */
 	char *parent, *name; /* path of view_fd; name of the directory in it */
 	char *path;	     /* NULL until something was moved */
 };
@@ -89,7 +90,7 @@ int quarantine_open(
 		return err_set(e, ERR_REFUSED,
 		    "store %s is an additional one: nothing is changed in it", p->path);
 	q = xcalloc(1, sizeof(*q));
-	*q = (struct quarantine){.view_fd = -1, .root_fd = -1, .run_fd = -1};
+	*q = (struct quarantine){.view_fd = -1, .root_fd = -1, .run_fd = -1, .least = 2};
 	if (!open_beside(q, s, place)) {
 		base_close_p(&q->view_fd);
 		base_close_p(&q->root_fd);
@@ -105,6 +106,33 @@ int quarantine_open(
 	err_sys(e, "store %s", p->path);
 	quarantine_free(q);
 	return e->code;
+}
+
+int quarantine_open_beside(const char *dir, struct quarantine **out, struct err *e)
+{
+	struct quarantine *q = xcalloc(1, sizeof(*q));
+	CLEANUP_FD int top = -1;
+	CLEANUP_FD int fd = -1;
+	int r = fs_open_root("/", &top, e);
+
+	*out = NULL;
+	*q = (struct quarantine){.view_fd = -1, .root_fd = -1, .run_fd = -1, .least = 1};
+	if (!r)
+		r = fs_open_dir(top, dir[1] ? dir + 1 : ".", &fd, e);
+	if (!r) {
+		q->view_fd = open_view(fd);
+		q->root_fd = fcntl(q->view_fd, F_DUPFD_CLOEXEC, 0);
+		if (q->root_fd < 0)
+			r = err_sys(e, "%s", dir);
+	}
+	if (r) {
+		quarantine_free(q);
+		return r;
+	}
+	q->parent = xstrdup(dir);
+	q->name = xasprintf(INSIDE "-%u", (unsigned)geteuid());
+	*out = q;
+	return 0;
 }
 
 void quarantine_free(struct quarantine *q)
@@ -188,8 +216,8 @@ static int begin_run(struct quarantine *q, struct err *e)
 	return r ? r : new_run(q, all, e);
 }
 
-/* At least two names, none of them empty, "." or "..". */
-static bool may_move(const char *path)
+/* So many names, none of them empty, "." or "..". */
+static bool may_move(const char *path, unsigned least)
 {
 	unsigned depth = 0;
 
@@ -201,7 +229,7 @@ static bool may_move(const char *path)
 		depth++;
 		p += len;
 		if (!*p)
-			return depth >= 2 && depth <= DEPTH_MAX;
+			return depth >= least && depth <= DEPTH_MAX;
 	}
 }
 
@@ -242,24 +270,23 @@ static int move(int from, int to, const char *name, const char *path, struct err
 
 int quarantine_move(struct quarantine *q, const char *path, struct err *e)
 {
-	CLEANUP_FREE char *folder = xstrdup(path);
+	const char *last = strrchr(path, '/'), *name = last ? last + 1 : path;
+	CLEANUP_FREE char *folder =
+	    last ? xstrndup(path, (size_t)(last - path)) : xstrdup(".");
 	CLEANUP_FD int from = -1;
 	CLEANUP_FD int to = -1;
 	struct stat st;
-	char *slash;
 	int r;
 
-	if (!may_move(path))
+	if (!may_move(path, q->least))
 		return err_set(e, ERR_REFUSED, "%s is nothing that can be moved", path);
-	slash = strrchr(folder, '/');
-	*slash = '\0';
 	r = fs_open_dir(q->root_fd, folder, &from, e);
 	if (r)
 		return r;
-	if (fstatat(from, slash + 1, &st, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
 		return err_set(e, ERR_NOT_FOUND, "%s does not exist", path);
 	r = begin_run(q, e);
 	if (!r)
 		r = make_folder(q, folder, &to, e);
-	return r ? r : move(from, to, slash + 1, path, e);
+	return r ? r : move(from, to, name, path, e);
 }

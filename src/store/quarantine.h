@@ -17,10 +17,16 @@ struct quarantine;
 /* Of one place of the store; makes nothing yet. ERR_REFUSED for an additional store. */
 MUSTUSE int quarantine_open(
     const struct store *s, size_t place, struct quarantine **out, struct err *e);
+/*
+ * Of any directory: moves what is directly in it or below, into layerseal-quarantine-UID in it. No symbolic
+ * link in `dir` is followed.
+ */
+MUSTUSE int quarantine_open_beside(
+    const char *dir, struct quarantine **out, struct err *e);
 void quarantine_free(struct quarantine *q); /* NULL is fine; brings renames to the disk */
 
 /*
- * Moves what is at `path`, relative to the place's root and at least two names deep. ERR_NOT_FOUND if
+ * Moves what is at `path`, relative to the place's root and, of a place, at least two names deep. ERR_NOT_FOUND if
  * there is nothing; ERR_REFUSED for a path that may not be moved, or on which something is mounted.
  */
 MUSTUSE int quarantine_move(struct quarantine *q, const char *path, struct err *e);

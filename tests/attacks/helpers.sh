@@ -164,3 +164,34 @@ run_says() {
 	podman run --rm $(run_flags) "$2" >"$WORK/run.log" 2>&1 || fail "podman run failed: $(cat "$WORK/run.log")"
 	expect_grep "$1" "$WORK/run.log"
 }
+
+# cache_build: a build that fills the cache mount /cc, in before_seal. cache_sealed: begins an attack with
+# all cache mounts sealed and clean. CC is where the engine keeps /cc.
+cache_build() {
+	cat >"$WORK/ctx/Containerfile.cache" <<-END
+		FROM localhost/base
+		RUN --mount=type=cache,target=/cc mkdir -p /cc/sub && echo GOOD >/cc/tool && echo more >/cc/sub/more
+	END
+	build -t localhost/cached -f "$WORK/ctx/Containerfile.cache" "$WORK/ctx"
+	CC=$WORK/tmp/buildah-cache/cc
+	[ "$ENGINE" = bookworm ] ||
+		CC=$WORK/tmp/buildah-cache-$(owner_uid)/$(printf /cc | sha256sum | cut -c 1-16)
+	[ -f "$CC/tool" ] || fail "the cache mount is not at $CC"
+}
+owner_uid() { if [ -z "${ROOTLESS-}" ]; then echo 0; else echo 31337; fi; }
+cache_sealed() {
+	layerseal seal --all --cache-mounts
+	expect_exit 0 verify stat
+	expect_exit 0 verify full
+}
+
+# A new step, which no build has cached, gets the cache mount.
+cache_says() {
+	cat >"$WORK/ctx/Containerfile.later-cache" <<-END
+		FROM localhost/base
+		RUN --mount=type=cache,target=/cc ls -l /cc; cat /cc/tool /cc/added || true
+	END
+	build --no-cache -f "$WORK/ctx/Containerfile.later-cache" "$WORK/ctx" >"$WORK/build.log" 2>&1 ||
+		fail "no build: $(cat "$WORK/build.log")"
+	said "$1"
+}
