@@ -20,6 +20,7 @@
 #define FUSE_PROGRAM "/usr/bin/fuse-overlayfs"
 /* mount(2) takes a page of options. */
 #define OPTIONS_MAX 4095
+#define OPTIONS_MORE 512
 
 /* "lowerdir=A:B,upperdir=C,workdir=D", each a descriptor with `prefix` in front. */
 static int add_dirs(
@@ -56,7 +57,65 @@ static bool is_mounted(const struct gate_pass *p)
 	       fstatfs(p->target, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
-/* The kernel resolves names below FD_DIR to what the descriptors are: relative names save its room. */
+/*
+ * A directory of its own, attached nowhere: there the short names of layers are links to descriptors. So
+ * /proc/PID/mountinfo tells what is in use as if the driver had mounted it (store/inuse.h looks there).
+ */
+static int open_names(const struct gate_pass *p)
+{
+	CLEANUP_FD int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	CLEANUP_FD int dir = -1;
+
+	if (!p->links || fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -1;
+	dir = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (dir < 0 || mkdirat(dir, "l", 0700))
+		return -1;
+	for (size_t i = 0; i < p->n_lowers; i++) {
+		char name[64], target[64];
+
+		snprintf(target, sizeof(target), FD_DIR "/%d", p->lowers[i]);
+		snprintf(name, sizeof(name), "l/%s", p->links[i]);
+		if (p->links[i][0] && symlinkat(target, dir, name))
+			return -1;
+	}
+	return take_fd(&dir);
+}
+
+/* The same as add_dirs() for that directory; false if it is too long. */
+static bool add_names(struct buf *out, const struct gate_pass *p)
+{
+	struct err ignored;
+	int r = buf_adds(out, "lowerdir=", &ignored);
+
+	for (size_t i = 0; !r && i < p->n_lowers; i++) {
+		const char *colon = i ? ":" : "";
+
+		r = p->links[i][0]
+			? buf_addf(out, &ignored, "%sl/%s", colon, p->links[i])
+			: buf_addf(out, &ignored, "%s" FD_DIR "/%d", colon, p->lowers[i]);
+	}
+	if (!r && p->upper >= 0)
+		r = buf_addf(out, &ignored,
+		    ",upperdir=" FD_DIR "/%d,workdir=" FD_DIR "/%d", p->upper, p->work);
+	return !r;
+}
+
+/*
+ * Chooses how the directories are named: by links, or, where that is too long or there are none, as names
+ * below FD_DIR, which are the shortest. Changes the working directory.
+ */
+static int name_dirs(const struct gate_pass *p, struct buf *out, struct err *e)
+{
+	CLEANUP_FD int names = open_names(p);
+
+	if (names >= 0 && add_names(out, p) && fchdir(names) == 0)
+		return 0;
+	buf_clear(out);
+	out->max = OPTIONS_MAX;
+	return chdir(FD_DIR) ? err_sys(e, FD_DIR) : add_dirs(out, p, "", e);
+}
+
 static int mount_by_kernel(const struct mount_args *a, const struct gate_pass *p,
     const char *target, struct err *e)
 {
@@ -65,14 +124,14 @@ static int mount_by_kernel(const struct mount_args *a, const struct gate_pass *p
 	CLEANUP_BUF struct buf options;
 	int r;
 
-	buf_init(&options, OPTIONS_MAX);
-	r = add_dirs(&options, p, "", e);
+	/* Room for the options behind the names. */
+	buf_init(&options, OPTIONS_MAX - OPTIONS_MORE);
+	r = name_dirs(p, &options, e);
+	options.max = OPTIONS_MAX;
 	if (!r)
 		r = add_more(&options, a->options, e);
 	if (!r)
 		r = add_more(&options, more, e);
-	if (!r && chdir(FD_DIR))
-		r = err_sys(e, FD_DIR);
 	if (!r && mount("overlay", target, "overlay", a->flags, options.data))
 		r = err_sys(e, "mount %s (overlay, %s)", a->target, options.data);
 	return r;

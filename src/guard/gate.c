@@ -33,9 +33,12 @@ bool gate_unsealed_parse(const char *name, enum gate_unsealed *out)
 
 void gate_pass_release(struct gate_pass *p)
 {
-	for (size_t i = 0; i < p->n_lowers; i++)
+	for (size_t i = 0; i < p->n_lowers; i++) {
 		base_close_p(&p->lowers[i]);
+		free(p->links ? p->links[i] : NULL);
+	}
 	free(p->lowers);
+	free(p->links);
 	base_close_p(&p->upper);
 	base_close_p(&p->work);
 	base_close_p(&p->target);
@@ -294,8 +297,13 @@ static int check_trees(struct checking *c, bool *whiteout_files, struct err *e)
 static void hand_over(struct gate_dirs *d, struct gate_pass *out)
 {
 	out->lowers = xcalloc(d->n, sizeof(*out->lowers));
-	for (; out->n_lowers < d->n; out->n_lowers++)
-		out->lowers[out->n_lowers] = take_fd(&d->v[out->n_lowers].fd);
+	out->links = xcalloc(d->n, sizeof(*out->links));
+	for (size_t i = 0; i < d->n; i++) {
+		out->lowers[i] = take_fd(&d->v[i].fd);
+		/* Of the mounted layer itself it was read to know its seal. */
+		out->links[i] = xstrdup(d->v[i].own ? "" : d->v[i].link);
+	}
+	out->n_lowers = d->n;
 	out->target = take_fd(&d->target);
 	out->upper = take_fd(&d->upper.tree);
 	out->work = take_fd(&d->work);

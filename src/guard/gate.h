@@ -40,6 +40,8 @@ struct gate_request {
 /* What may be mounted: these directories, by descriptor. */
 struct gate_pass {
 	int *lowers; /* in the order of the request */
+	char *
+	    *links; /* the short names that led there, "" where none did; NULL: of none */
 	size_t n_lowers;
 	int upper, work; /* -1: read-only */
 	int target;

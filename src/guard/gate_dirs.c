@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/hex.h"
 #include "guard/gate_dirs.h"
+#include "tree/walk.h"
 
 static const struct gate_dirs none = {
     .upper = {.fd = -1, .tree = -1}, .target = -1, .work = -1};
@@ -175,7 +176,7 @@ static bool is_linked(const char *path)
 
 	return len > LINK_LEN + strlen("/l/") &&
 	       strncmp(path + len - LINK_LEN - 3, "/l/", 3) == 0 &&
-	       !strchr(path + len - LINK_LEN, '/');
+	       strspn(path + len - LINK_LEN, LINK_ALPHABET) == LINK_LEN;
 }
 
 static int open_lower(
@@ -286,6 +287,7 @@ int gate_dirs_open(const struct guard *g, const struct mount_args *a,
 	int r;
 
 	*out = none;
+	walk_allow_files();
 	out->v = xcalloc(a->n_lowers, sizeof(*out->v));
 	r = open_target(g, a->target, out, e);
 	if (!r)

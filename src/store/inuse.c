@@ -10,7 +10,6 @@
 
 #include "store/rootless.h"
 
-#define LINK_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 #define HEX "0123456789abcdef"
 #define OVERFLOW_UID 65534
 #define CACHE "/buildah-cache"

@@ -14,6 +14,7 @@
 #include "store/records.h"
 
 #define LINK_LEN 26
+#define LINK_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 /* What a link in l/ must lead to: the id in "../<id>/diff", into `out`; false for any other text. */
 bool store_link_target(const char *target, char out[static ID_LEN + 1]);

@@ -11,7 +11,6 @@
 #include "base/hex.h"
 #include "store/structure_overlay.h"
 
-#define LINK_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 #define LOWER_MAX (1U << 20) /* podman's limit is 500 links of 29 bytes */
 
 bool store_link_target(const char *target, char out[static ID_LEN + 1])

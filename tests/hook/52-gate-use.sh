@@ -60,6 +60,8 @@ containers() {
 	! has_fuse || delete='rm /etc/motd;'
 	expect_exit 0 mounted_run -d --name kept localhost/base sh -c "echo one > /one; $delete sleep 300"
 	expect_exit 0 podman exec kept cat /one
+	# What is in use can be told from the mounts, as without a gate.
+	podman exec kept cat /proc/self/mountinfo | grep ' / / ' | grep -q "lowerdir=.*l/$(cat "$PLACE/$BASE/link")"
 	# A running container is committed: its layer is mounted a second time.
 	expect_exit 0 podman commit -q kept localhost/saved
 	expect_exit 0 podman exec kept sh -c 'cat /one && echo two > /two'
