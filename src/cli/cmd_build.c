@@ -158,7 +158,6 @@ static int guard(struct cli *c, const struct build_arguments *a, uid_t user,
 	/* The engine gets this environment, and makes them in the first. */
 	const char *dirs[2];
 	const struct build_command command = {
-	    .ledger_dir = c->ledger_dir,
 	    .starter = b->starter,
 	    .start = {.path = b->program,
 		.argv = (const char *const *)b->args.argv,

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/engine_store.h"
 #include "cli/purge_report.h"
+#include "guard/inflight.h"
 
 struct hook_arguments {
 	enum engine engine;
@@ -53,6 +54,21 @@ static int parse_arguments(
 
 /* ---- the check ---- */
 
+/* Why a build beside guarded ones is refused, where only they have made something. */
+static void report_builds(const struct session *s)
+{
+	CLEANUP_INFLIGHT_OTHERS struct inflight_others running;
+	struct err ignored;
+
+	if (inflight_others(
+		s->guard.ledger_dir, &s->store_id, NULL, &running, &ignored) == 0 &&
+	    running.n)
+		fprintf(stderr,
+		    "%zu guarded build%s running: what they make is sealed at their end. "
+		    "Beside them: layerseal build\n",
+		    running.n, running.n == 1 ? " is" : "s are");
+}
+
 static int verify_store(struct cli *c, const struct hook_arguments *a,
     const struct store_config *wanted, struct runner *runner, struct err *e)
 {
@@ -86,6 +102,7 @@ static int verify_store(struct cli *c, const struct hook_arguments *a,
 	report_findings(stderr, &outcome.verify.findings);
 	fprintf(stderr, "%s: store %s\n", verdict_name(outcome.verdict), root);
 	report_remedies(stderr, &outcome.verify.findings);
+	report_builds(&s);
 	fprintf(stderr, "layerseal: refused: this %s command was not run\n",
 	    engine_name(a->engine));
 	return verdict_exit_status(outcome.verdict);

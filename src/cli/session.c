@@ -309,6 +309,7 @@ int session_open(struct cli *c, enum ledger_mode mode, struct session *s, struct
 	s->store.whiteout_files = c->config.whiteout_files;
 	s->guard = (struct guard){
 	    .ledger = s->ledger,
+	    .ledger_dir = c->ledger_dir,
 	    .store_id = s->store_id,
 	    .store = &s->store,
 	    .policy = &c->config.policy,

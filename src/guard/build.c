@@ -44,7 +44,7 @@ static int try_to_end(struct build *b, bool again, bool *done, struct err *e)
 {
 	CLEANUP_INFLIGHT_OTHERS struct inflight_others others = {0};
 	CLEANUP_BUILD_WORK struct build_work w = {0};
-	int r = inflight_others(b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
+	int r = inflight_others(b->g->ledger_dir, &b->g->store_id, b->self, &others, e);
 
 	/* In this order: what the others have sealed when they leave is read. */
 	if (!r && again)
@@ -82,8 +82,9 @@ static int begin(struct build *b, bool *ok, pid_t *engine, int *signals, struct 
 {
 	struct build_hold hold;
 	int r = inflight_enter(
-	    b->c->ledger_dir, &b->g->store_id, b->c->names, b->c->n_names, &b->self, e);
+	    b->g->ledger_dir, &b->g->store_id, b->c->names, b->c->n_names, &b->self, e);
 
+	b->g->build = b->self;
 	if (!r)
 		r = build_arm(b, e);
 	if (!r)
@@ -137,6 +138,7 @@ int guard_build(struct guard *g, const struct build_command *c, struct build_res
 	*out = (struct build_result){
 	    .outcome = BUILD_REFUSED, .verdict = VERDICT_UNVERIFIABLE};
 	r = run(&b, e);
+	g->build = NULL;
 	release(&b);
 	return r;
 }

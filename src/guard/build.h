@@ -20,7 +20,6 @@
 
 /* All borrowed. */
 struct build_command {
-	const char *ledger_dir;
 	struct starter *starter;
 	struct starting start;
 	const char *const *names; /* that it gives its result, as records spell them */

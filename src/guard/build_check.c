@@ -99,35 +99,10 @@ static int note_existing(struct build *b, struct err *e)
 	return r;
 }
 
-/*
- * Takes out what policy says to purge. What others are making must not be taken for what nobody accounts for: so
- * if there are any nothing is taken out, and none begins meanwhile.
- */
-static int heal_before(struct build *b, const struct verify_options *o, struct err *e)
-{
-	CLEANUP_INFLIGHT_OTHERS struct inflight_others others = {0};
-	struct purge_result *out = &b->out->healed;
-	CLEANUP_FD int shut = -1;
-	int r = inflight_shut(b->c->ledger_dir, &shut, e);
-
-	if (!r)
-		r = inflight_others(
-		    b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
-	if (r || others.n)
-		return r;
-	purge_result_release(out);
-	r = guard_heal(b->g, o, b->c->engine, out, e);
-	if (r || out->n == 0)
-		return r;
-	/* Once more, for the prints. */
-	verify_result_release(&out->verify);
-	return guard_verify(b->g, o, &out->verdict, &out->verify, e);
-}
-
 static int verify_before(
     struct build *b, const struct inflight_others *others, struct err *e)
 {
-	struct verify_options o = {
+	const struct verify_options o = {
 	    .level = b->c->level,
 	    .cached = b->c->cached,
 	    .keep_prints = true,
@@ -140,11 +115,12 @@ static int verify_before(
 	int r;
 
 	purge_result_release(out);
-	r = guard_verify(b->g, &o, &out->verdict, &out->verify, e);
-	if (r || !policy_heals(b->g->policy, &out->verify.findings))
+	r = guard_heal(b->g, &o, b->c->engine, out, e);
+	if (r || out->n == 0)
 		return r;
-	o.cache_mounts.in_use = false;
-	return heal_before(b, &o, e);
+	/* Once more, for the prints. */
+	verify_result_release(&out->verify);
+	return guard_verify(b->g, &o, &out->verdict, &out->verify, e);
 }
 
 /* *again: somebody who was there when the look began has left, and may have sealed what was found. */
@@ -159,7 +135,7 @@ static int judge_before(struct build *b, const struct inflight_others *others, b
 	*again = false;
 	if (*ok || count_denied(&v->findings, others))
 		return 0;
-	r = inflight_others(b->c->ledger_dir, &b->g->store_id, b->self, &now, e);
+	r = inflight_others(b->g->ledger_dir, &b->g->store_id, b->self, &now, e);
 	*ok = !r && inflight_remain(others, &now);
 	*again = !r && !*ok && others->n > 0;
 	return r ? r : (*again ? ledger_reload(b->g->ledger, e) : 0);
@@ -185,7 +161,7 @@ int build_check_before(struct build *b, bool *ok, struct err *e)
 		CLEANUP_INFLIGHT_OTHERS struct inflight_others others = {0};
 
 		r = inflight_others(
-		    b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
+		    b->g->ledger_dir, &b->g->store_id, b->self, &others, e);
 		if (!r)
 			r = verify_before(b, &others, e);
 		if (!r)
@@ -243,7 +219,7 @@ static int look(struct build *b, const struct verify_options *o, bool last, stru
 	CLEANUP_INFLIGHT_OTHERS struct inflight_others others = {0};
 	CLEANUP_VERIFY_RESULT struct verify_result v = {0};
 	enum verdict verdict;
-	int r = inflight_others(b->c->ledger_dir, &b->g->store_id, b->self, &others, e);
+	int r = inflight_others(b->g->ledger_dir, &b->g->store_id, b->self, &others, e);
 
 	if (!r)
 		r = guard_verify(b->g, o, &verdict, &v, e);

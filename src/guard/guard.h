@@ -11,9 +11,14 @@
 #include "store/structure.h"
 #include "tree/tree.h"
 
+struct inflight;
+
 /* All borrowed; open for as long as the guard is used. */
 struct guard {
 	struct ledger *ledger;
+	const char
+	    *ledger_dir; /* where guarded builds register (inflight.h); NULL: nowhere */
+	const struct inflight *build; /* the one that this process is, or NULL */
 	struct store_id store_id;
 	const struct store *store;
 	const struct policy *policy;

@@ -110,11 +110,6 @@ void inflight_leave_p(struct inflight **f)
 	*f = NULL;
 }
 
-int inflight_shut(const char *ledger_dir, int *out_fd, struct err *e)
-{
-	return open_directory(ledger_dir, false, out_fd, e);
-}
-
 static void add_text(char ***texts, size_t *n, char *text)
 {
 	*texts = xreallocarray(*texts, *n + 1, sizeof(**texts));
@@ -190,6 +185,23 @@ int inflight_others(const char *ledger_dir, const struct store_id *store,
 		if (!self || strcmp(names.v[i], self->name) != 0)
 			look_at(out, dirfd, names.v[i], store);
 	}
+	return r;
+}
+
+int inflight_shut(const char *ledger_dir, const struct store_id *store,
+    const struct inflight *self, int *out_fd, size_t *others, struct err *e)
+{
+	CLEANUP_INFLIGHT_OTHERS struct inflight_others now = {0};
+	CLEANUP_FD int ledger = -1;
+	int r = fs_open_root(ledger_dir, &ledger, e);
+
+	if (!r && mkdirat(ledger, DIRECTORY, 0700) && errno != EEXIST)
+		r = err_sys(e, "ledger %s: " DIRECTORY, ledger_dir);
+	if (!r)
+		r = open_directory(ledger_dir, false, out_fd, e);
+	if (!r)
+		r = inflight_others(ledger_dir, store, self, &now, e);
+	*others = now.n;
 	return r;
 }
 

@@ -22,8 +22,12 @@ void inflight_leave(struct inflight *f); /* NULL is fine */
 void inflight_leave_p(struct inflight **f);
 #define CLEANUP_INFLIGHT CLEANUP(inflight_leave_p)
 
-/* No other build registers until *out_fd is closed: it waits. For who changes what builds may be making. */
-MUSTUSE int inflight_shut(const char *ledger_dir, int *out_fd, struct err *e);
+/*
+ * For who changes what builds may be making: no other build registers until *out_fd is closed (it waits), and
+ * *others run already.
+ */
+MUSTUSE int inflight_shut(const char *ledger_dir, const struct store_id *store,
+    const struct inflight *self, int *out_fd, size_t *others, struct err *e);
 
 /* The other builds of this store at one moment. */
 struct inflight_others {

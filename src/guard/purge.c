@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "guard/cache_mounts.h"
+#include "guard/inflight.h"
 #include "guard/purge_run.h"
 
 #define ROUNDS_MAX 5
@@ -293,11 +294,41 @@ static int run(struct purge *p, struct err *e)
 	return r;
 }
 
-int guard_purge(struct guard *g, const struct purge_options *opt,
+/*
+ * What guarded builds make is not sealed before their end, and must not be taken for what nobody accounts for.
+ * None begins before *door is closed; `others` run already.
+ */
+static int shut(struct guard *g, int *door, size_t *others, struct err *e)
+{
+	int r;
+
+	*others = 0;
+	if (!g->ledger_dir)
+		return 0;
+	r = inflight_shut(g->ledger_dir, &g->store_id, g->build, door, others, e);
+	/* What those that are gone have sealed. */
+	return r ? r : ledger_reload(g->ledger, e);
+}
+
+static int purge(struct guard *g, const struct purge_options *opt,
     struct purge_result *out, struct err *e)
 {
 	struct purge p = {.g = g, .opt = opt, .out = out};
-	int r;
+	int r = run(&p, e);
+
+	plan_release(&p.plan);
+	sum_up(out, opt->dry_run);
+	if (r)
+		out->verdict = VERDICT_UNVERIFIABLE;
+	return r;
+}
+
+int guard_purge(struct guard *g, const struct purge_options *opt,
+    struct purge_result *out, struct err *e)
+{
+	CLEANUP_FD int door = -1;
+	size_t others = 0;
+	int r = 0;
 
 	*out = (struct purge_result){.verdict = VERDICT_UNVERIFIABLE};
 	if (!opt->dry_run && !ledger_writable(g->ledger))
@@ -305,12 +336,14 @@ int guard_purge(struct guard *g, const struct purge_options *opt,
 		    "what a purge takes out is logged, and the ledger cannot be written: "
 		    "%s",
 		    ledger_not_writable(g->ledger));
-	r = run(&p, e);
-	plan_release(&p.plan);
-	sum_up(out, opt->dry_run);
-	if (r)
-		out->verdict = VERDICT_UNVERIFIABLE;
-	return r;
+	if (!opt->dry_run)
+		r = shut(g, &door, &others, e);
+	if (!r && others && !opt->force)
+		r = err_set(e, ERR_REFUSED,
+		    "%zu guarded build%s running, and what they make is not sealed "
+		    "before their end: wait, or --force",
+		    others, others == 1 ? " is" : "s are");
+	return r ? r : purge(g, opt, out, e);
 }
 
 int guard_purge_items(struct guard *g, struct runner *engine, struct purge_item **items,
@@ -339,6 +372,8 @@ int guard_heal(struct guard *g, const struct verify_options *opt, struct runner 
 	    .last_level = opt->level,
 	    .engine = engine,
 	    .cache_mounts = opt->cache_mounts};
+	CLEANUP_FD int door = -1;
+	size_t others;
 	int r;
 
 	*out = (struct purge_result){.verdict = VERDICT_UNVERIFIABLE};
@@ -347,7 +382,10 @@ int guard_heal(struct guard *g, const struct verify_options *opt, struct runner 
 	    !policy_heals(g->policy, &out->verify.findings) ||
 	    !ledger_writable(g->ledger))
 		return r;
+	r = shut(g, &door, &others, e);
+	if (r || others)
+		return r;
 	purge_result_release(out);
 	memcpy(o.classes, g->policy->purge, sizeof(o.classes));
-	return guard_purge(g, &o, out, e);
+	return purge(g, &o, out, e);
 }

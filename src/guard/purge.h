@@ -66,7 +66,7 @@ void purge_result_release(struct purge_result *r);
 
 /*
  * The ledger must be writable unless it is a dry run: what goes is logged. After a dry run `verify` is the
- * verification that the plan is made from.
+ * verification that the plan is made from. ERR_REFUSED, unless forced, while guarded builds are in flight.
  */
 MUSTUSE int guard_purge(struct guard *g, const struct purge_options *opt,
     struct purge_result *out, struct err *e);
@@ -81,7 +81,8 @@ void purge_item_release(struct purge_item *i);
 
 /*
  * Verifies; if classes that policy says to purge are found, purges those and all that builds on them,
- * and verifies again, at the same level. out->verdict is that of what is left.
+ * and verifies again, at the same level. out->verdict is that of what is left. While guarded builds are in flight
+ * nothing is taken out.
  */
 MUSTUSE int guard_heal(struct guard *g, const struct verify_options *opt,
     struct runner *engine, struct purge_result *out, struct err *e);
