@@ -88,6 +88,13 @@ MUSTUSE int fs_make_parents(const char *path, struct err *e);
  */
 uint64_t fs_tree_bytes(int dirfd, const char *path);
 
+/*
+ * Closes *fd if it is open, as base_close_p() does, but does not wait for what the kernel does at the end of
+ * a watch (inotify, fanotify), often for 10 to 30 ms: that happens soon, and after this process ends if
+ * it ends.
+ */
+void fs_close_later(int *fd);
+
 MUSTUSE int fs_write_all(int fd, const void *data, size_t len, struct err *e);
 /*
  * Writes a temporary file, fsyncs it, renames it over `name` (one component) and fsyncs the

@@ -220,7 +220,7 @@ void changes_free(struct changes *c)
 {
 	if (!c)
 		return;
-	base_close_p(&c->fd);
+	fs_close_later(&c->fd);
 	for (size_t i = 0; i < c->n_seen; i++)
 		free((char *)(uintptr_t)c->seen[i].path);
 	free(c->seen);

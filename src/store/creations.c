@@ -9,6 +9,7 @@
 #include <sys/fanotify.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/hex.h"
 #include "base/proc.h"
 #include "store/records.h"
@@ -97,7 +98,7 @@ void creations_free(struct creations *c)
 {
 	if (!c)
 		return;
-	close(c->fd);
+	fs_close_later(&c->fd);
 	free(c->ids);
 	free(c);
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -968,6 +969,40 @@ static void test_root_in_a_namespace(void **state)
 	assert_int_equal(WEXITSTATUS(status), 1 | 8);
 }
 
+/* ---- closing without waiting ---- */
+
+static void assert_closed(int reading_end)
+{
+	struct pollfd p = {reading_end, POLLIN, 0};
+	char byte;
+
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(read(reading_end, &byte, 1), 0);
+	close(reading_end);
+}
+
+static void test_close_later(void **state)
+{
+	struct rlimit limit, none;
+	int ends[2], closed = -1;
+
+	(void)state;
+	fs_close_later(&closed);
+	assert_int_equal(closed, -1);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	fs_close_later(&ends[1]);
+	assert_int_equal(ends[1], -1);
+	assert_closed(ends[0]);
+	/* Where there is no room for the way around. */
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){0, limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	fs_close_later(&ends[1]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_closed(ends[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -986,6 +1021,7 @@ int main(void)
 	    test(test_read_while_replaced),
 	    test(test_read_leased),
 	    test(test_readlink),
+	    test(test_close_later),
 	    test(test_list),
 	    test(test_list_refuses),
 	    test(test_write_full_disk),
