@@ -93,6 +93,8 @@ static int begin(struct build *b, bool *ok, pid_t *engine, int *signals, struct 
 		return r;
 	r = build_check_before(b, ok, e);
 	if (!r && *ok)
+		r = inflight_runs(b->self, e);
+	if (!r && *ok)
 		r = build_take_signals(signals, e);
 	build_hold_end(&hold, !r && *ok);
 	*engine = hold.engine;

@@ -108,7 +108,8 @@ static int verify_before(
 	    .keep_prints = true,
 	    .cache_mounts = {.dirs = b->c->cache_dirs,
 		.n_dirs = b->c->n_cache_dirs,
-		.in_use = others->n > 0,
+		/* Somebody has verified them, and writes to them since. */
+		.in_use = others->running > 0,
 		.all_sealed = true},
 	};
 	struct purge_result *out = &b->out->healed;

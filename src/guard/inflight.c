@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * inflight.c: see inflight.h. The file of a build has a line with the store's id and one, in esc_token()'s
- * spelling, for each name. It is complete before others can see it: made under a lock of the directory.
+ * spelling, for each name, and an empty one once it has verified. It is complete before others can see it: made under a lock of the directory.
  */
 #include "guard/inflight.h"
 
@@ -93,6 +93,11 @@ int inflight_enter(const char *ledger_dir, const struct store_id *store,
 	return 0;
 }
 
+int inflight_runs(struct inflight *f, struct err *e)
+{
+	return fs_write_all(f->fd, "\n", 1, e);
+}
+
 void inflight_leave(struct inflight *f)
 {
 	if (!f)
@@ -132,6 +137,10 @@ static bool add_build(struct inflight_others *o, const struct store_id *store,
 		struct err ignored;
 
 		line = strsep(&rest, "\n");
+		if (!*line) {
+			o->running++;
+			continue;
+		}
 		buf_init(&name, FILE_MAX);
 		if (esc_untoken(&name, line, strlen(line), NULL, &ignored) == 0 &&
 		    name.len)

@@ -18,6 +18,8 @@ struct inflight;
 /* Registers a build of a store, with the names that it will give its result. */
 MUSTUSE int inflight_enter(const char *ledger_dir, const struct store_id *store,
     const char *const *names, size_t n, struct inflight **out, struct err *e);
+/* It has verified the store, and builds from here on. */
+MUSTUSE int inflight_runs(struct inflight *f, struct err *e);
 void inflight_leave(struct inflight *f); /* NULL is fine */
 void inflight_leave_p(struct inflight **f);
 #define CLEANUP_INFLIGHT CLEANUP(inflight_leave_p)
@@ -33,7 +35,8 @@ MUSTUSE int inflight_shut(const char *ledger_dir, const struct store_id *store,
 struct inflight_others {
 	char **builds; /* a name for each */
 	size_t n;
-	char **names; /* that they will give */
+	size_t running; /* of them: those that have verified the store */
+	char **names;	/* that they will give */
 	size_t n_names;
 	struct timespec since; /* when the first of them began; tv_sec 0: there is none */
 };

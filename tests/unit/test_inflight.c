@@ -38,9 +38,19 @@ static size_t others(const struct inflight *self, const char *name, bool *gives)
 	return o.n;
 }
 
+static size_t running(const struct inflight *self)
+{
+	CLEANUP_INFLIGHT_OTHERS struct inflight_others o;
+	struct err e;
+
+	assert_int_equal(inflight_others(dir, &one, self, &o, &e), 0);
+	return o.running;
+}
+
 static void others_of_this_store_are_seen(void **state)
 {
 	struct inflight *a, *b, *c;
+	struct err e;
 	bool gives;
 
 	(void)state;
@@ -54,6 +64,9 @@ static void others_of_this_store_are_seen(void **state)
 	assert_true(gives);
 	assert_int_equal(others(a, "localhost/a\nb c:latest", &gives), 1);
 	assert_false(gives);
+	assert_int_equal(running(a), 0);
+	assert_int_equal(inflight_runs(b, &e), 0);
+	assert_int_equal(running(a), 1);
 	inflight_leave(b);
 	assert_int_equal(others(a, NULL, NULL), 0);
 	inflight_leave(a);
