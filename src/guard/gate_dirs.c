@@ -199,15 +199,25 @@ static int open_lower(
 	return err_wrap(e, "layer %.12s: lower directory %s", list->id, path);
 }
 
-/* <graphroot>/overlay/<id>/merged; of a layer in an additional store it is in the run root. */
+/* podman 5 mounts layers of additional stores in the run root. */
+static bool is_run_root(const struct guard *g, int fd)
+{
+	CLEANUP_FREE char *path = xasprintf("%s/overlay", g->store->config->runroot);
+	CLEANUP_FD int run = -1;
+	struct err ignored;
+
+	return open_path(path, &run, &ignored) == 0 && is_same(fd, run);
+}
+
+/* DIR/<id>/merged, DIR being the driver's directory of the graph root or where the layer is. */
 static int open_target(
     const struct guard *g, const char *path, struct gate_dirs *out, struct err *e)
 {
 	CLEANUP_TAIL struct tail t = {0};
-	CLEANUP_FREE char *run = NULL;
-	CLEANUP_FD int base = -1;
 	CLEANUP_FREE char *below = NULL;
-	CLEANUP_FD int in_run = -1;
+	CLEANUP_FD int base = -1;
+	struct err ignored;
+	size_t place;
 	int r;
 
 	if (!gate_is_layer_target(path) || !tail_read(path, &t))
@@ -217,11 +227,9 @@ static int open_target(
 	r = open_path(t.base, &base, e);
 	if (r)
 		return r;
-	run = xasprintf("%s/overlay", g->store->config->runroot);
-	if (!is_same(base, g->store->places[0].driver_fd) &&
-	    (open_path(run, &in_run, e) || !is_same(base, in_run)))
+	if (find_place(g, t.base, &place, &ignored) && !is_run_root(g, base))
 		return err_set(e, ERR_REFUSED,
-		    "%s is neither in the graph root %s nor in its run root", path,
+		    "%s is neither in the store %s nor in its run root", path,
 		    g->store->config->graphroot);
 	return fs_open(base, below, O_PATH | O_DIRECTORY, &out->target, e);
 }

@@ -177,7 +177,7 @@ mount_refusals() {
 	expect_exit 3 in_dir "$G/overlay" "$run" -o lowerdir=/a "$G/overlay/$id/merged"
 	expect_grep 'merged does not exist' "$ERR"
 	expect_exit 1 in_dir "$G/overlay" "$run" -o lowerdir=/a "$WORK/other/overlay/$id/merged"
-	expect_grep 'neither in the graph root' "$ERR"
+	expect_grep 'neither in the store' "$ERR"
 	chmod 777 "$M/layerseal-hook.conf"
 	expect_exit 1 in_dir "$G/overlay" "$run" -o lowerdir=/a "$G/overlay/$id/merged"
 }
