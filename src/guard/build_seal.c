@@ -202,21 +202,41 @@ static bool leads_to(const struct store_image *i, const char *name)
 	return false;
 }
 
-/* A name that the build gave must lead to its result; a failed build gave none. */
+/*
+ * An image that may bear the name: the result, or a list of manifests, whose id no output tells. A build that
+ * failed names nothing; what had the name before keeps it.
+ */
+static bool may_bear(const struct build *b, const struct build_work *w,
+    const struct store_image *m, const char *name)
+{
+	const char *result = b->c->record->result;
+	const char *bound = ledger_name(b->g->ledger, &b->g->store_id, name);
+
+	if (!*result)
+		return !has_made(w, m->id);
+	if (!m->top_layer[0] && (has_made(w, m->id) || strcmp(bound, m->id) == 0))
+		return true;
+	return strcmp(m->id, result) == 0;
+}
+
+/* A name that the build gave must lead to its result. */
 static void check_names(struct build *b, struct build_work *w)
 {
 	const char *result = b->c->record->result;
 
-	for (size_t n = 0; *result && n < b->c->n_names; n++) {
+	for (size_t n = 0; n < b->c->n_names; n++) {
+		const char *name = b->c->names[n];
+
 		for (size_t i = 0; i < w->survey.records.n_images; i++) {
 			const struct store_image *m = &w->survey.records.images[i];
 			struct finding *f;
 
-			if (!leads_to(m, b->c->names[n]) || strcmp(m->id, result) == 0)
+			if (!leads_to(m, name) || may_bear(b, w, m, name))
 				continue;
 			f = findings_add(&b->out->findings, FINDING_BUILD_RESULT,
-			    (struct place){.image = m->id, .path = b->c->names[n]});
-			finding_expected(f, "leads to image %s", result);
+			    (struct place){.image = m->id, .path = name});
+			finding_expected(
+			    f, *result ? "leads to image %s" : "leads nowhere%s", result);
 			finding_found(f, "leads to image %s", m->id);
 		}
 	}
@@ -340,7 +360,7 @@ int build_seal(struct build *b, struct build_work *w, struct err *e)
 {
 	CLEANUP_SEAL_RESULT struct seal_result sealed = {0};
 	const struct seal_build build = {.names = b->c->names,
-	    .n_names = w->open ? 0 : b->c->n_names,
+	    .n_names = w->open || !*b->c->record->result ? 0 : b->c->n_names,
 	    .record = b->c->record};
 	CLEANUP_FREE const char **ids = NULL;
 	struct seal_options o = {.build = &build};
