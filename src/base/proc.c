@@ -4,6 +4,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Fields of proc(5)'s stat file. */
+#define PARENT 4
+#define START_TIME 22 /* clock ticks since boot */
 
 bool proc_field(pid_t pid, int field, unsigned long long *out)
 {
@@ -27,11 +32,25 @@ bool proc_field(pid_t pid, int field, unsigned long long *out)
 	return p && sscanf(p, "%20llu", out) == 1;
 }
 
+struct timespec proc_since(pid_t pid)
+{
+	struct timespec zero = {0}, real, boot;
+	unsigned long long ticks;
+	int64_t ns;
+
+	if (!proc_field(pid, START_TIME, &ticks) ||
+	    clock_gettime(CLOCK_REALTIME, &real) || clock_gettime(CLOCK_BOOTTIME, &boot))
+		return zero;
+	ns = (real.tv_sec - boot.tv_sec) * 1000000000LL + (real.tv_nsec - boot.tv_nsec) +
+	     (int64_t)(ticks * (1000000000ULL / (unsigned long)sysconf(_SC_CLK_TCK)));
+	return (struct timespec){ns / 1000000000LL, ns % 1000000000LL};
+}
+
 pid_t proc_parent(pid_t pid)
 {
 	unsigned long long parent;
 
-	return proc_field(pid, 4, &parent) ? (pid_t)parent : 0;
+	return proc_field(pid, PARENT, &parent) ? (pid_t)parent : 0;
 }
 
 bool proc_program(pid_t pid, struct stat *out)

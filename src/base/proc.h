@@ -8,11 +8,14 @@
 
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/base.h"
 
 /* A numeric field of /proc/PID/stat, by its number in proc(5), 4 and above. */
 bool proc_field(pid_t pid, int field, unsigned long long *out);
+/* When it started, on the clock that files are stamped with; zeros: nobody knows. */
+struct timespec proc_since(pid_t pid);
 /* 0: none. */
 pid_t proc_parent(pid_t pid);
 /* The file of its program. */

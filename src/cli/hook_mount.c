@@ -13,6 +13,7 @@
 
 #include "base/esc.h"
 #include "base/fs.h"
+#include "base/proc.h"
 #include "cli/cli.h"
 #include "cli/overlay_mount.h"
 #include "cli/report.h"
@@ -84,38 +85,6 @@ static int find_root(char **out, struct err *e)
 	return 0;
 }
 
-/* Since when the parent runs; tv_sec 0 if that cannot be told. */
-static struct timespec parent_since(void)
-{
-	CLEANUP_FREE char *path = xasprintf("/proc/%ld/stat", (long)getppid());
-	const long per_second = sysconf(_SC_CLK_TCK);
-	struct timespec now, boot, since = {0};
-	unsigned long long ticks = 0;
-	FILE *f = fopen(path, "re");
-	char text[1024] = "", *p;
-	bool told = f && fgets(text, sizeof(text), f) && (p = strrchr(text, ')')) &&
-		    sscanf(p + 1,
-			" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
-			"%*d %*d %*d %*d %llu",
-			&ticks) == 1;
-
-	if (f)
-		fclose(f);
-	if (!told || per_second <= 0 || clock_gettime(CLOCK_REALTIME, &now) ||
-	    clock_gettime(CLOCK_BOOTTIME, &boot))
-		return since;
-	since.tv_sec =
-	    now.tv_sec - boot.tv_sec + (time_t)(ticks / (unsigned long)per_second);
-	since.tv_nsec =
-	    now.tv_nsec - boot.tv_nsec +
-	    (long)(ticks % (unsigned long)per_second) * (1000000000L / per_second);
-	for (; since.tv_nsec < 0; since.tv_nsec += 1000000000L)
-		since.tv_sec--;
-	for (; since.tv_nsec >= 1000000000L; since.tv_nsec -= 1000000000L)
-		since.tv_sec++;
-	return since;
-}
-
 static int refuse(const struct mount_args *a, const struct findings *findings)
 {
 	enum verdict verdict = verdict_of(findings);
@@ -138,7 +107,7 @@ static int mount_layer(struct cli *c, const struct mount_args *a, struct err *e)
 	struct gate_request q = {
 	    .args = a,
 	    .unsealed = c->config.gate_unsealed,
-	    .engine_since = parent_since(),
+	    .engine_since = proc_since(getppid()),
 	    .cached = c->config.cached,
 	};
 	int r = find_root(&root, e);

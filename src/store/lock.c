@@ -16,8 +16,6 @@
 #include "base/proc.h"
 
 #define TRIES 10
-/* Field of /proc/PID/stat: clock ticks since boot. */
-#define START_TIME 22
 #define TRY_EVERY_NS 2000000L
 #define WRITE_TRIES_PER_SECOND 50
 
@@ -139,22 +137,6 @@ void store_lock_release(struct store_lock *l)
 		base_close_p(&l->fd[--l->n]);
 }
 
-/* When a process started on the clock that files are stamped with. */
-static struct timespec start_time(pid_t pid)
-{
-	struct timespec zero = {0}, real, boot;
-	unsigned long long ticks;
-	int64_t ns;
-
-	if (!proc_field(pid, START_TIME, &ticks))
-		return zero;
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	ns = (real.tv_sec - boot.tv_sec) * 1000000000LL + (real.tv_nsec - boot.tv_nsec) +
-	     (int64_t)(ticks * (1000000000ULL / (unsigned long)sysconf(_SC_CLK_TCK)));
-	return (struct timespec){ns / 1000000000LL, ns % 1000000000LL};
-}
-
 bool store_lock_writer(const struct store_place *p, struct timespec *since)
 {
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
@@ -169,6 +151,6 @@ bool store_lock_writer(const struct store_place *p, struct timespec *since)
 	if (fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type != F_WRLCK || lock.l_pid < 0)
 		return false;
 	if (lock.l_pid > 0)
-		*since = start_time(lock.l_pid);
+		*since = proc_since(lock.l_pid);
 	return true;
 }
