@@ -7,6 +7,7 @@
 #   make mutations      20,000 ways to damage a ledger's files
 #   make attacks benign the corpora on real podman stores (root; see tests/README.md)
 #   make check-hook     hooks before real engines (root)
+#   make check-build    guarded builds with real engines (root)
 #   make check-service  root on the store of a rootless user (root)
 #   make lint bench fuzz install uninstall clean
 
@@ -152,6 +153,10 @@ check-hook: $B/layerseal $B/layerseal-hook
 
 check-service: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/service/run
+
+# Guarded builds; all of their tests with FULL=1.
+check-build: $B/layerseal
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/build/run
 
 bench: $B/layerseal $B/layerseal-hook
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/run
