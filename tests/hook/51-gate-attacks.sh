@@ -6,6 +6,7 @@ attacked() {
 	in_engine umount -R -l "$PLACE" 2>/dev/null || true
 	cp -a "$G" "$WORK/before"
 	# shellcheck source=/dev/null # written by attack
+	# shellcheck disable=SC1091 # made by the case
 	. "$WORK/tmp/attack"
 	gate_refuses "$1" run_app
 	gate_refuses "$1" later
