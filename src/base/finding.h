@@ -83,6 +83,8 @@
 	    "podman's database leads to another store")                                  \
 	X(MOUNTPOINTS, "mountpoints",                                                    \
 	    "mountpoints.json names a mount that is not the layer's")                    \
+	X(STORE_COVERED, "store-covered",                                                \
+	    "the user whose store it is has mounted something over a part of it")        \
 	/* directories of RUN --mount=type=cache */                                      \
 	X(CACHE_MOUNT_CHANGED, "cache-mount-changed",                                    \
 	    "a sealed cache mount was changed")                                          \

@@ -217,7 +217,8 @@ static void from_finding(struct plan *p, const struct finding *f)
 	if (plan_cache_mount(p, f, reason))
 		return;
 	/* What podman keeps of itself outside the graphroot is not a store's content. */
-	if (f->class == FINDING_MOUNTPOINTS || f->class == FINDING_LIBPOD_DATABASE)
+	if (f->class == FINDING_MOUNTPOINTS || f->class == FINDING_LIBPOD_DATABASE ||
+	    f->class == FINDING_STORE_COVERED)
 		return;
 	if (f->class == FINDING_RECORD_MALFORMED ||
 	    f->class == FINDING_RECORD_AMBIGUOUS || f->class == FINDING_RECORD_MISSING)

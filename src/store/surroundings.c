@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * surroundings.c: what lies around a store and leads podman elsewhere: its database, and
- * mountpoints.json, whose paths podman believes when a layer is mounted already.
+ * surroundings.c: what lies around a store and leads podman elsewhere: its database,
+ * mountpoints.json, whose paths podman believes when a layer is mounted already, and mounts.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/fs.h"
+#include "store/covered.h"
 #include "store/jsonin.h"
 #include "store/libpod.h"
 #include "store/place.h"
@@ -170,6 +171,9 @@ static int check_mountpoints(const struct store *s, const struct records *r,
 int surroundings_check(const struct store *s, const struct records *r,
     struct findings *findings, struct err *e)
 {
+	int rc;
+
 	libpod_check(s, findings);
-	return check_mountpoints(s, r, findings, e);
+	rc = check_mountpoints(s, r, findings, e);
+	return rc ? rc : covered_check(s, r, findings, e);
 }

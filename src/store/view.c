@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "store/mountinfo.h"
 
 /* ---- the user namespace: a child makes it, and ends once its descriptor is held ---- */
 
@@ -88,59 +89,29 @@ int view_namespace(const struct account *a, int *out_fd, struct err *e)
 
 /* ---- what is mounted below ---- */
 
-/* "\040" and the like in a path of mountinfo. */
-static void unescape(char *s)
+struct search {
+	const char *word;
+	char *found;
+};
+
+static bool match(void *ctx, const char *point, const char *rest)
 {
-	char *to = s;
+	struct search *s = ctx;
 
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*to++ =
-			    (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
-}
-
-/* Field 5 of a line, if it is below `path`; what follows it is in *rest. */
-static char *mount_point_below(char *line, const char *path, char **rest)
-{
-	size_t len = strlen(path);
-	char *field = line;
-
-	for (int i = 1; i < 5 && field; i++) {
-		field = strchr(field, ' ');
-		field = field ? field + 1 : NULL;
-	}
-	*rest = field ? strchr(field, ' ') : NULL;
-	if (!*rest)
-		return NULL;
-	*(*rest)++ = '\0';
-	unescape(field);
-	return strncmp(field, path, len) == 0 && field[len] == '/' ? field : NULL;
+	if (s->word && !strstr(rest, s->word))
+		return true;
+	s->found = xstrdup(point);
+	return false;
 }
 
 /* A mount point below `path`, with `word` in its line if that is not NULL; heap. NULL: none. */
 static int find_mount(const char *path, const char *word, char **out, struct err *e)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *point, *rest;
-	size_t size = 0;
+	struct search s = {.word = word};
+	int r = mountinfo_below("/proc/self/mountinfo", path, match, &s, e);
 
-	*out = NULL;
-	if (!f)
-		return err_sys(e, "/proc/self/mountinfo");
-	while (!*out && getline(&line, &size, f) > 0) {
-		point = mount_point_below(line, path, &rest);
-		if (point && (!word || strstr(rest, word)))
-			*out = xstrdup(point);
-	}
-	free(line);
-	fclose(f);
-	return 0;
+	*out = s.found;
+	return r;
 }
 
 /* A copy of several mounts has none of those that may not be copied. */
