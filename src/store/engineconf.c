@@ -85,7 +85,14 @@ int engine_conf_check_text(const char *text, const char *file, struct err *e)
 	return r;
 }
 
-static int check_file(const char *path, struct err *e)
+/* What is done with the text of each file, in the order in which engines read them. */
+typedef int conf_fn(void *ctx, const char *text, const char *file, struct err *e);
+struct conf_reader {
+	conf_fn *fn;
+	void *ctx;
+};
+
+static int read_file(const struct conf_reader *reader, const char *path, struct err *e)
 {
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	CLEANUP_FREE char *text = NULL;
@@ -104,16 +111,17 @@ static int check_file(const char *path, struct err *e)
 		return err_set(e, ERR_STORE, "%s: %s", path, strerror(errno));
 	if (strlen(text) != got)
 		return err_set(e, ERR_STORE, "%s: has a NUL byte", path);
-	return engine_conf_check_text(text, path, e);
+	return reader->fn(reader->ctx, text, path, e);
 }
 
 /* DIR/containers.conf and the drop-in files of DIR/containers.conf.d. */
-static int check_directory(const char *dir, struct err *e)
+static int read_directory(
+    const struct conf_reader *reader, const char *dir, struct err *e)
 {
 	static const char *const drop_ins[] = {"containers.conf.d",
 	    "containers.rootless.conf.d", "containers.rootful.conf.d"};
 	CLEANUP_FREE char *main_file = xasprintf("%s/containers.conf", dir);
-	int r = check_file(main_file, e);
+	int r = read_file(reader, main_file, e);
 
 	for (size_t i = 0; !r && i < ARRAY_LEN(drop_ins); i++) {
 		CLEANUP_FREE char *path = xasprintf("%s/%s", dir, drop_ins[i]);
@@ -125,7 +133,7 @@ static int check_directory(const char *dir, struct err *e)
 			size_t len = strlen(entry->d_name);
 
 			if (len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0)
-				r = check_file(file, e);
+				r = read_file(reader, file, e);
 		}
 		if (listing)
 			closedir(listing);
@@ -133,7 +141,7 @@ static int check_directory(const char *dir, struct err *e)
 	return r;
 }
 
-int engine_conf_check(struct err *e)
+static int read_all(const struct conf_reader *reader, struct err *e)
 {
 	const char *named = getenv("CONTAINERS_CONF"), *home = getenv("HOME");
 	const char *more = getenv("CONTAINERS_CONF_OVERRIDE");
@@ -145,15 +153,75 @@ int engine_conf_check(struct err *e)
 	int r = 0;
 
 	if (named) {
-		r = check_file(named, e);
+		r = read_file(reader, named, e);
 	} else {
-		r = check_directory("/usr/share/containers", e);
+		r = read_directory(reader, "/usr/share/containers", e);
 		if (!r)
-			r = check_directory("/etc/containers", e);
+			r = read_directory(reader, "/etc/containers", e);
 		if (!r && user)
-			r = check_directory(user, e);
+			r = read_directory(reader, user, e);
 	}
-	return r || !more ? r : check_file(more, e);
+	return r || !more ? r : read_file(reader, more, e);
+}
+
+static int check_one(void *ctx, const char *text, const char *file, struct err *e)
+{
+	(void)ctx;
+	return engine_conf_check_text(text, file, e);
+}
+
+int engine_conf_check(struct err *e)
+{
+	return read_all(&(struct conf_reader){.fn = check_one}, e);
+}
+
+/* ---- image_copy_tmp_dir ---- */
+
+#define TMP_DIR_KEY "image_copy_tmp_dir"
+
+char *engine_conf_tmp_dir_text(const char *text, char *before)
+{
+	CLEANUP_FREE char *copy = xstrdup(text);
+	char *rest = copy, *line;
+	bool in_engine = false;
+
+	while ((line = strsep(&rest, "\n"))) {
+		const char *value;
+		size_t len;
+
+		line += strspn(line, " \t\r");
+		if (line[0] == '[')
+			in_engine = is_engine_table(line);
+		line += strspn(line, "\"'");
+		if (!in_engine || !starts_with(line, TMP_DIR_KEY))
+			continue;
+		value = line + strlen(TMP_DIR_KEY);
+		value += strspn(value, "\"' \t=");
+		len = strcspn(value, "\"'\r");
+		free(before);
+		before = len ? xstrndup(value, len) : NULL;
+	}
+	return before;
+}
+
+static int take_tmp_dir(void *ctx, const char *text, const char *file, struct err *e)
+{
+	char **dir = ctx;
+
+	(void)file;
+	(void)e;
+	*dir = engine_conf_tmp_dir_text(text, *dir);
+	return 0;
+}
+
+char *engine_conf_tmp_dir(void)
+{
+	char *dir = NULL;
+	struct err ignored;
+
+	/* What cannot be read was refused before. */
+	(void)!read_all(&(struct conf_reader){.fn = take_tmp_dir, .ctx = &dir}, &ignored);
+	return dir;
 }
 
 int engine_environment_check(struct err *e)

@@ -21,6 +21,15 @@ MUSTUSE int engine_conf_check(struct err *e);
  */
 MUSTUSE int engine_environment_check(struct err *e);
 
+/*
+ * Where its `image_copy_tmp_dir` says that an engine without $TMPDIR keeps cache mounts: a fresh path, "storage" for
+ * a directory in the store, or NULL if no file says anything. The last one counts. Not from what engine_conf_check()
+ * refuses.
+ */
+char *engine_conf_tmp_dir(void);
+char *engine_conf_tmp_dir_text(
+    const char *text, char *before); /* of one file; takes `before` */
+
 /* One file's text, for tests. */
 MUSTUSE int engine_conf_check_text(const char *text, const char *file, struct err *e);
 

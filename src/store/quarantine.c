@@ -19,6 +19,7 @@
 
 #include "base/fs.h"
 #include "base/hex.h"
+#include "store/rootless.h"
 
 #define INSIDE "layerseal-quarantine"
 #define BESIDE ".quarantine"
@@ -130,7 +131,7 @@ int quarantine_open_beside(const char *dir, struct quarantine **out, struct err 
 		return r;
 	}
 	q->parent = xstrdup(dir);
-	q->name = xasprintf(INSIDE "-%u", (unsigned)geteuid());
+	q->name = xasprintf(INSIDE "-%lu", rootless_uid());
 	*out = q;
 	return 0;
 }

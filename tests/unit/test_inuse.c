@@ -58,6 +58,34 @@ static void what_only_looks_like_it(void **state)
 	expect("/" A, true, false, false, false);
 }
 
+static bool has_cache(const char *line, const char *path)
+{
+	CLEANUP_INUSE struct inuse u = {0};
+
+	inuse_add_line(&u, line);
+	inuse_add_line(&u, line);
+	inuse_sort(&u);
+	return inuse_has_path(&u, path);
+}
+
+/* The line is as seen from the file system that /var/tmp may be. */
+static void cache_mounts(void **state)
+{
+	static const char line[] = "197 195 254:0 /buildah-cache/ro\\040ot/.cache "
+				   "/mnt/x rw - ext4 /dev/vda rw\n";
+
+	(void)state;
+	assert_true(has_cache(line, "/var/tmp/buildah-cache/ro ot"));
+	assert_true(has_cache(line, "/var/tmp/buildah-cache/ro ot/.cache/pip"));
+	assert_true(has_cache(line, "/var/tmp/buildah-cache"));
+	assert_false(has_cache(line, "/var/tmp/buildah-cache/ro"));
+	assert_false(has_cache(line, "/var/tmp/buildah-cache-0/ro ot"));
+	assert_false(has_cache(line, "/var/tmp"));
+	assert_false(has_cache("1 2 3:4 / /var/tmp/buildah-cache/a rw - ext4 d rw\n",
+	    "/var/tmp/buildah-cache/a"));
+	assert_false(has_cache("/buildah-cache", "/buildah-cache"));
+}
+
 static void no_link_is_no_use(void **state)
 {
 	CLEANUP_INUSE struct inuse u = {0};
@@ -83,6 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(mounts_of_engines),
 	    cmocka_unit_test(what_only_looks_like_it),
+	    cmocka_unit_test(cache_mounts),
 	    cmocka_unit_test(no_link_is_no_use),
 	    cmocka_unit_test(this_system),
 	};
