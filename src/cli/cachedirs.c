@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cachedirs.c: where an engine with this environment keeps cache mounts. */
+/* cachedirs.c: where engines with this environment keep cache mounts. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "store/cachemounts.h"
+#include "store/engineconf.h"
 
-size_t cli_cache_dirs(const char *out[static 2])
+static void add(struct fs_names *to, const char *dir)
+{
+	to->v = xreallocarray(to->v, to->n + 1, sizeof(*to->v));
+	to->v[to->n++] = xstrdup(dir);
+}
+
+void cli_cache_dirs(bool everywhere, struct fs_names *out)
 {
 	const char *own = getenv("TMPDIR");
-	size_t n = 0;
 
-	if (own && own[0] && strcmp(own, CACHE_MOUNT_DEFAULT_DIR) != 0)
-		out[n++] = own;
-	out[n++] = CACHE_MOUNT_DEFAULT_DIR;
-	return n;
+	*out = (struct fs_names){0};
+	engine_conf_tmp_dirs(out);
+	if (own && own[0])
+		add(out, own);
+	if (everywhere || !own || !own[0])
+		add(out, CACHE_MOUNT_DEFAULT_DIR);
 }

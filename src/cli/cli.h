@@ -7,6 +7,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include "base/fs.h"
 #include "guard/config.h"
 #include "guard/guard.h"
 
@@ -127,10 +128,10 @@ MUSTUSE int session_open_ledger(
 MUSTUSE int session_open(
     struct cli *c, enum ledger_mode mode, struct session *s, struct err *e);
 /*
- * Where cache mounts are looked for: first where an engine with this environment makes them ($TMPDIR, else
- * /var/tmp), then in /var/tmp. Borrowed; how many.
+ * Where an engine with this environment makes cache mounts: $TMPDIR, else /var/tmp (`everywhere`: both), and what
+ * containers.conf says. CLEANUP_NAMES.
  */
-size_t cli_cache_dirs(const char *out[static 2]);
+void cli_cache_dirs(bool everywhere, struct fs_names *out);
 
 /*
  * At the end of a run that appended: ledger_maintain(). That somebody else appended meanwhile, or that

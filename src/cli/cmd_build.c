@@ -155,9 +155,8 @@ static int guard(struct cli *c, const struct build_arguments *a, uid_t user,
 	static const char *const unset[] = {"STORAGE_DRIVER", "STORAGE_OPTS", NULL};
 	int output = b->logfile >= 0 ? b->logfile : b->args.quiet ? -1 : STDOUT_FILENO;
 	const struct account *account = b->session.config.account;
-	/* The engine gets this environment, and makes them in the first. */
-	const char *dirs[2];
-	const struct build_command command = {
+	CLEANUP_NAMES struct fs_names dirs;
+	struct build_command command = {
 	    .starter = b->starter,
 	    .start = {.path = b->program,
 		.argv = (const char *const *)b->args.argv,
@@ -171,13 +170,14 @@ static int guard(struct cli *c, const struct build_arguments *a, uid_t user,
 	    .remove = a->remove,
 	    .engine = b->runner,
 	    .record = &b->record.build,
-	    .cache_dirs = dirs,
-	    .n_cache_dirs = 1,
 	    .level = c->config.level,
 	    .cached = c->config.cached,
 	};
 
-	cli_cache_dirs(dirs);
+	/* The engine gets this environment. */
+	cli_cache_dirs(false, &dirs);
+	command.cache_dirs = (const char *const *)dirs.v;
+	command.n_cache_dirs = dirs.n;
 	fflush(stdout);
 	return guard_build(&b->session.guard, &command, &b->result, e);
 }

@@ -12,7 +12,6 @@
 struct arguments {
 	struct purge_options purge;
 	bool json, revoked;
-	const char *cache_dirs[2];
 	char digest[DIGEST_TEXT_LEN + 1];
 };
 
@@ -58,8 +57,6 @@ static int check(struct arguments *a, bool violated, bool unsealed, struct err *
 {
 	struct purge_options *o = &a->purge;
 
-	o->cache_mounts.n_dirs = cli_cache_dirs(a->cache_dirs);
-	o->cache_mounts.dirs = a->cache_dirs;
 	purge_select(o, violated, unsealed);
 	o->classes[FINDING_REVOKED] |= a->revoked;
 	/* Age alone selects among everything. */
@@ -150,6 +147,7 @@ int cmd_purge(struct cli *c, int argc, char **argv, struct err *e)
 	CLEANUP_RUNNER struct runner *engine = NULL;
 	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
 	CLEANUP_PURGE_RESULT struct purge_result result = {0};
+	CLEANUP_NAMES struct fs_names dirs = {0};
 	struct arguments a;
 	struct err late;
 	int r = parse(argc, argv, &a, e);
@@ -162,6 +160,9 @@ int cmd_purge(struct cli *c, int argc, char **argv, struct err *e)
 	if (r)
 		return r;
 	a.purge.engine = engine;
+	cli_cache_dirs(true, &dirs);
+	a.purge.cache_mounts.dirs = (const char *const *)dirs.v;
+	a.purge.cache_mounts.n_dirs = dirs.n;
 	if (!a.json)
 		progress_start(&c->progress, "purging");
 	r = guard_purge(&s.guard, &a.purge, &result, e);

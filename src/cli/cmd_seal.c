@@ -12,7 +12,6 @@
 struct arguments {
 	struct seal_options seal;
 	bool json, quiet;
-	const char *cache_dirs[2];
 };
 
 /* A reason is one line of the log. */
@@ -73,8 +72,6 @@ static int parse(int argc, char **argv, struct arguments *out, struct err *e)
 	}
 	out->seal.images = (const char *const *)(argv + optind);
 	out->seal.n_images = (size_t)(argc - optind);
-	out->seal.n_cache_dirs = cli_cache_dirs(out->cache_dirs);
-	out->seal.cache_dirs = out->cache_dirs;
 	return check(out, all, accept, e);
 }
 
@@ -146,6 +143,7 @@ int cmd_seal(struct cli *c, int argc, char **argv, struct err *e)
 {
 	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
 	CLEANUP_SEAL_RESULT struct seal_result result = {0};
+	CLEANUP_NAMES struct fs_names dirs = {0};
 	struct arguments a;
 	int r = parse(argc, argv, &a, e);
 
@@ -156,6 +154,9 @@ int cmd_seal(struct cli *c, int argc, char **argv, struct err *e)
 	if (!ledger_writable(s.ledger))
 		return err_set(e, ERR_LEDGER, "ledger %s cannot be written: %s",
 		    c->ledger_dir, ledger_not_writable(s.ledger));
+	cli_cache_dirs(true, &dirs);
+	a.seal.cache_dirs = (const char *const *)dirs.v;
+	a.seal.n_cache_dirs = dirs.n;
 	if (!a.json && !a.quiet)
 		progress_start(&c->progress, "sealing");
 	r = guard_seal(&s.guard, &a.seal, &result, e);

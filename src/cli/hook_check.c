@@ -74,12 +74,10 @@ static int verify_store(struct cli *c, const struct hook_arguments *a,
 {
 	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
 	CLEANUP_PURGE_RESULT struct purge_result outcome = {0};
-	const char *dirs[2];
-	/* It has the environment of the engine that it is asked about. */
-	const struct verify_options options = {
+	CLEANUP_NAMES struct fs_names dirs = {0};
+	struct verify_options options = {
 	    .level = c->config.level,
 	    .cached = c->config.cached,
-	    .cache_mounts = {.dirs = dirs, .n_dirs = cli_cache_dirs(dirs)},
 	};
 	CLEANUP_FREE char *root = esc_str(wanted->graphroot);
 	int r;
@@ -90,6 +88,10 @@ static int verify_store(struct cli *c, const struct hook_arguments *a,
 		r = engine_store_compare(wanted, &s.config, e);
 	if (r)
 		return r;
+	/* This is the environment of the engine that it is asked about. */
+	cli_cache_dirs(false, &dirs);
+	options.cache_mounts.dirs = (const char *const *)dirs.v;
+	options.cache_mounts.n_dirs = dirs.n;
 	progress_start(&c->progress, "verifying");
 	r = guard_heal(&s.guard, &options, runner, &outcome, e);
 	progress_stop();

@@ -145,14 +145,17 @@ int cache_mounts_find(const struct store *s, const char *const *dirs, size_t n_d
 	snprintf(own, sizeof(own), PARENT "-%lu",
 	    st.st_uid == geteuid() ? rootless_uid() : (unsigned long)st.st_uid);
 	for (size_t i = 0; i < n_dirs; i++) {
-		CLEANUP_FREE char *real = realpath(dirs[i], NULL);
+		bool inside = strcmp(dirs[i], "storage") == 0;
+		CLEANUP_FREE char *dir =
+		    inside ? xasprintf("%s/tmp", s->places[0].path) : xstrdup(dirs[i]);
+		CLEANUP_FREE char *real = realpath(dir, NULL);
 		CLEANUP_FD int fd = -1;
 		struct err why;
 
 		if (!real && errno == ENOENT)
 			continue;
 		if (!real || fs_open_root(real, &fd, &why)) {
-			add(out, xstrdup(dirs[i]),
+			add(out, xstrdup(dir),
 			    xasprintf("cannot be looked into: %s",
 				real ? why.msg : strerror(errno)));
 			continue;

@@ -38,7 +38,7 @@ struct cache_mounts {
 void cache_mounts_release(struct cache_mounts *c);
 #define CLEANUP_CACHE_MOUNTS CLEANUP(cache_mounts_release)
 
-/* All in these directories (TMPDIRs), for the owner of the store. What cannot be read is `odd`. */
+/* All in these directories (TMPDIRs; "storage": tmp/ in the store, as containers.conf spells it), for the owner of the store. What cannot be read is `odd`. */
 MUSTUSE int cache_mounts_find(const struct store *s, const char *const *dirs,
     size_t n_dirs, struct cache_mounts *out, struct err *e);
 

@@ -175,53 +175,51 @@ int engine_conf_check(struct err *e)
 	return read_all(&(struct conf_reader){.fn = check_one}, e);
 }
 
-/* ---- image_copy_tmp_dir ---- */
+/* ---- where temporary files go ---- */
 
-#define TMP_DIR_KEY "image_copy_tmp_dir"
-
-char *engine_conf_tmp_dir_text(const char *text, char *before)
+/* What stands behind a key, in quotes or behind an equals sign. */
+static void take_value(const char *at, struct fs_names *out)
 {
-	CLEANUP_FREE char *copy = xstrdup(text);
-	char *rest = copy, *line;
-	bool in_engine = false;
+	const char *value = at + strspn(at, "\"' \t=");
+	size_t len = strcspn(value, "\"'\r,}]");
 
-	while ((line = strsep(&rest, "\n"))) {
-		const char *value;
-		size_t len;
-
-		line += strspn(line, " \t\r");
-		if (line[0] == '[')
-			in_engine = is_engine_table(line);
-		line += strspn(line, "\"'");
-		if (!in_engine || !starts_with(line, TMP_DIR_KEY))
-			continue;
-		value = line + strlen(TMP_DIR_KEY);
-		value += strspn(value, "\"' \t=");
-		len = strcspn(value, "\"'\r");
-		free(before);
-		before = len ? xstrndup(value, len) : NULL;
-	}
-	return before;
+	if (!len)
+		return;
+	out->v = xreallocarray(out->v, out->n + 1, sizeof(*out->v));
+	out->v[out->n++] = xstrndup(value, len);
 }
 
-static int take_tmp_dir(void *ctx, const char *text, const char *file, struct err *e)
+/* In whatever table: a directory too many is looked into for nothing. */
+void engine_conf_tmp_dirs_text(const char *text, struct fs_names *out)
 {
-	char **dir = ctx;
+	static const char *const keys[] = {"image_copy_tmp_dir", "TMPDIR"};
+	CLEANUP_FREE char *copy = xstrdup(text);
+	char *rest = copy, *line;
 
+	while ((line = strsep(&rest, "\n"))) {
+		for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+			const char *at = strcasestr(line, keys[i]);
+
+			if (at && line[strspn(line, " \t\r")] != '#')
+				take_value(at + strlen(keys[i]), out);
+		}
+	}
+}
+
+static int take_tmp_dirs(void *ctx, const char *text, const char *file, struct err *e)
+{
 	(void)file;
 	(void)e;
-	*dir = engine_conf_tmp_dir_text(text, *dir);
+	engine_conf_tmp_dirs_text(text, ctx);
 	return 0;
 }
 
-char *engine_conf_tmp_dir(void)
+void engine_conf_tmp_dirs(struct fs_names *out)
 {
-	char *dir = NULL;
 	struct err ignored;
 
 	/* What cannot be read was refused before. */
-	(void)!read_all(&(struct conf_reader){.fn = take_tmp_dir, .ctx = &dir}, &ignored);
-	return dir;
+	(void)!read_all(&(struct conf_reader){.fn = take_tmp_dirs, .ctx = out}, &ignored);
 }
 
 int engine_environment_check(struct err *e)

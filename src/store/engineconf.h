@@ -6,7 +6,7 @@
 #ifndef STORE_ENGINECONF_H
 #define STORE_ENGINECONF_H
 
-#include "base/err.h"
+#include "base/fs.h"
 
 /*
  * Looks through the files that podman reads: the one of $CONTAINERS_CONF, or those of /usr/share, /etc and
@@ -22,13 +22,12 @@ MUSTUSE int engine_conf_check(struct err *e);
 MUSTUSE int engine_environment_check(struct err *e);
 
 /*
- * Where its `image_copy_tmp_dir` says that an engine without $TMPDIR keeps cache mounts: a fresh path, "storage" for
- * a directory in the store, or NULL if no file says anything. The last one counts. Not from what engine_conf_check()
- * refuses.
+ * Where these files make engines keep cache mounts, besides $TMPDIR and /var/tmp: every value of
+ * `image_copy_tmp_dir` ("storage" means a directory of the store) and of TMPDIR among the variables.
  */
-char *engine_conf_tmp_dir(void);
-char *engine_conf_tmp_dir_text(
-    const char *text, char *before); /* of one file; takes `before` */
+void engine_conf_tmp_dirs(struct fs_names *out);
+void engine_conf_tmp_dirs_text(
+    const char *text, struct fs_names *out); /* of one file, appended */
 
 /* One file's text, for tests. */
 MUSTUSE int engine_conf_check_text(const char *text, const char *file, struct err *e);

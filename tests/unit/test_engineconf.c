@@ -41,11 +41,30 @@ static void test_refused(void **state)
 		assert_int_equal(engine_conf_check_text(bad[i], "conf", &e), ERR_STORE);
 }
 
+static void test_tmp_dirs(void **state)
+{
+	CLEANUP_NAMES struct fs_names dirs = {0};
+
+	(void)state;
+	engine_conf_tmp_dirs_text("[engine]\n# image_copy_tmp_dir=\"/no\"\n"
+				  "  image_copy_tmp_dir = \"/a b\" # here\n"
+				  "image_copy_tmp_dir=''\n"
+				  "env = [\"X=y\", \"TMPDIR=/c\"]\n",
+	    &dirs);
+	engine_conf_tmp_dirs_text("engine.image_copy_tmp_dir='storage'\r\n", &dirs);
+	engine_conf_tmp_dirs_text("image_copy_tmp_dir", &dirs);
+	assert_int_equal(dirs.n, 3);
+	assert_string_equal(dirs.v[0], "/a b");
+	assert_string_equal(dirs.v[1], "/c");
+	assert_string_equal(dirs.v[2], "storage");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_harmless),
 	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_tmp_dirs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
