@@ -201,7 +201,9 @@ static const char *why_fuse(
 	if (p->whiteout_files)
 		return "the layers hold deletions as files (.wh.NAME), as an engine with "
 		       "a mount program unpacks them, which the kernel does not know";
-	return a->fuse_needed_by;
+	return a->fuse_needed_by
+		   ? "the mount options have one that only fuse-overlayfs knows"
+		   : NULL;
 }
 
 static int mount_anyhow(const struct mount_args *a, const struct gate_pass *p,

@@ -110,6 +110,8 @@ stages() {
 	buildah bud $(build_flags) --layers=false -t localhost/flat -f "$WORK/ctx/Containerfile.other" "$WORK/ctx"
 	# A layer with such files is sealed only where the configuration expects them.
 	find "$PLACE" -name '.wh.*' | grep -q .
+	expect_exit 1 layerseal seal --all --quiet
+	expect_grep 'wh[.]' "$ERR"
 	gated seal --all --quiet
 	expect_exit 0 mounted_run --rm localhost/flat
 }

@@ -50,6 +50,33 @@ static void test_settings(void **state)
 	assert_int_equal(c.policy.severity[FINDING_LAYER_MAPPED], SEVERITY_DENY);
 }
 
+static void test_gate(void **state)
+{
+	CLEANUP_CONFIG struct config c;
+	struct err e;
+
+	(void)state;
+	config_default(&c);
+	assert_int_equal(c.gate_unsealed, GATE_FRESH);
+	assert_false(c.gate_fuse || c.whiteout_files);
+	assert_int_equal(
+	    parse(
+		"[gate]\nunsealed = deny\nmount = fuse\nwhiteout-files = yes\n", &c, &e),
+	    0);
+	assert_int_equal(c.gate_unsealed, GATE_DENY);
+	assert_true(c.gate_fuse && c.whiteout_files);
+	assert_int_equal(
+	    parse("[gate]\nunsealed = allow\nmount = kernel\nwhiteout-files = no\n", &c,
+		&e),
+	    0);
+	assert_int_equal(c.gate_unsealed, GATE_ALLOW);
+	assert_false(c.gate_fuse || c.whiteout_files);
+	assert_int_equal(parse("[gate]\nunsealed = perhaps\n", &c, &e), ERR_USAGE);
+	assert_int_equal(parse("[gate]\nmount = both\n", &c, &e), ERR_USAGE);
+	assert_int_equal(parse("[gate]\nwhiteout-files = 1\n", &c, &e), ERR_USAGE);
+	assert_int_equal(parse("[gate]\nopen = yes\n", &c, &e), ERR_USAGE);
+}
+
 static void test_anchors(void **state)
 {
 	struct config c;
@@ -251,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_settings),
+	    cmocka_unit_test(test_gate),
 	    cmocka_unit_test(test_anchors),
 	    cmocka_unit_test(test_attest_key),
 	    cmocka_unit_test(test_key_sources),

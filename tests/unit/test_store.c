@@ -90,6 +90,7 @@ static void test_conf(void **state)
 	assert_int_equal(c.n_additional, 2);
 	assert_string_equal(c.additional[0], "/one/two");
 	assert_string_equal(c.additional[1], "/three");
+	assert_string_equal(c.mount_program, "/usr/bin/fuse-overlayfs");
 }
 
 #define CONF(rest)                                                                       \
