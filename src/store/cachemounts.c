@@ -135,15 +135,20 @@ static void sort(struct cache_mounts *c)
 int cache_mounts_find(const struct store *s, const char *const *dirs, size_t n_dirs,
     struct cache_mounts *out, struct err *e)
 {
+	const struct account *account = s->config->account;
 	char own[sizeof(PARENT) + 24];
+	unsigned long name;
 	struct stat st;
 
 	*out = (struct cache_mounts){0};
 	if (fstat(s->places[0].root_fd, &st))
 		return err_sys(e, "%s", s->places[0].path);
+	/* Outside of the store another user's files have the ids that they have on the disk. */
+	if (account)
+		st.st_uid = account->uid;
 	/* Whose store it is names the directory: in a user namespace the user is root. */
-	snprintf(own, sizeof(own), PARENT "-%lu",
-	    st.st_uid == geteuid() ? rootless_uid() : (unsigned long)st.st_uid);
+	name = !account && st.st_uid == geteuid() ? rootless_uid() : st.st_uid;
+	snprintf(own, sizeof(own), PARENT "-%lu", name);
 	for (size_t i = 0; i < n_dirs; i++) {
 		bool inside = strcmp(dirs[i], "storage") == 0;
 		CLEANUP_FREE char *dir =
