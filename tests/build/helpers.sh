@@ -3,6 +3,7 @@
 # helpers.sh: guarded builds for tests/build. The store's variables are those of tests/lib/store.sh.
 
 cleanup() { :; }
+attack_before() { :; }
 
 # The kept store, sealed anew.
 start_over() {
@@ -70,8 +71,8 @@ race_file() {
 		FROM localhost/base AS first
 		RUN echo marker >/marker; touch /sync/one; until test -e /sync/two; do sleep 0.05; done
 		FROM localhost/app
-		COPY --from=first /marker /marker
 		${steps-}
+		COPY --from=first /marker /marker
 		COPY look.sh /look.sh
 		RUN sh /look.sh
 		RUN touch /sync/three; until test -e /sync/four; do sleep 0.05; done
@@ -112,6 +113,7 @@ background_ends() {
 
 # race BUILD...: the build with attack_during while it waits in its first RUN, and attack_undo after it.
 race() {
+	attack_before
 	in_background "$@" -v "$WORK/sync:/sync" -t localhost/victim -f "$FILE" "$WORK/ctx"
 	if await one; then
 		attack_during >"$WORK/attack.log" 2>&1 || cat "$WORK/attack.log"
@@ -145,7 +147,9 @@ races_file() {
 # What a guarded build leaves that was attacked: exit 1, no seal, no name.
 spoiled() {
 	[ "$status" -eq 1 ] || {
-		cat "$BACK.out" "$BACK.err"
+		cat "$WORK/attack.log"
+		grep -v '^[-lpd][-r]' "$BACK.out"
+		cat "$BACK.err"
 		fail "the guarded build ended with $status"
 	}
 	expect_grep '^layerseal: \(spoiled\|refused\)' "$BACK.err"
