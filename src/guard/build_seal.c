@@ -42,7 +42,9 @@ static bool is_made(const struct build *b, const struct store_image *i)
 		return false;
 	if (b->creations)
 		return creations_has(b->creations, i->id);
-	return !existed(b, i->id) && buildlog_made(&b->log, i->id) != SIZE_MAX;
+	/* What was in the cache before the engine said that it made it came from somebody else. */
+	return !existed(b, i->id) &&
+	       buildlog_made(&b->log, i->id) < buildlog_hit(&b->log, i->id);
 }
 
 static bool is_in_chain(const struct survey *s, const char *top, const char *layer)

@@ -97,13 +97,23 @@ void buildlog_release(struct buildlog *log)
 	*log = (struct buildlog){0};
 }
 
-size_t buildlog_made(const struct buildlog *log, const char *id)
+static size_t first(const struct buildlog *log, const char *id, bool hit)
 {
 	for (size_t i = 0; i < log->n; i++) {
 		const struct buildlog_event *event = &log->events[i];
 
-		if (!event->hit && strncmp(event->hex, id, strlen(event->hex)) == 0)
+		if (event->hit == hit && strncmp(event->hex, id, strlen(event->hex)) == 0)
 			return i;
 	}
 	return SIZE_MAX;
+}
+
+size_t buildlog_made(const struct buildlog *log, const char *id)
+{
+	return first(log, id, false);
+}
+
+size_t buildlog_hit(const struct buildlog *log, const char *id)
+{
+	return first(log, id, true);
 }

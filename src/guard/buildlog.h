@@ -41,7 +41,9 @@ MUSTUSE int buildlog_end(struct buildlog *log, struct err *e);
 void buildlog_release(struct buildlog *log);
 #define CLEANUP_BUILDLOG CLEANUP(buildlog_release)
 
-/* The first event that says that this image was made; SIZE_MAX: none does. */
+/* The first event that says that this image was made; SIZE_MAX: none does. Podman 5 says so of hits, too. */
 size_t buildlog_made(const struct buildlog *log, const char *id);
+/* The first that says that it came from the cache; SIZE_MAX: none does. */
+size_t buildlog_hit(const struct buildlog *log, const char *id);
 
 #endif

@@ -43,6 +43,8 @@ static void reads_what_engines_say(void **state)
 		assert_true(log.events[0].hit);
 		assert_string_equal(log.events[0].hex, ID_A);
 		assert_int_equal(buildlog_made(&log, ID_A), 1);
+		assert_int_equal(buildlog_hit(&log, ID_A), 0);
+		assert_int_equal(buildlog_hit(&log, ID_B), SIZE_MAX);
 		assert_int_equal(buildlog_made(&log, ID_B), 2);
 		assert_string_equal(log.result, ID_B);
 	}
