@@ -148,7 +148,7 @@ races_file() {
 spoiled() {
 	[ "$status" -eq 1 ] || {
 		cat "$WORK/attack.log"
-		grep -v '^[-lpd][-r]' "$BACK.out"
+		grep -v '^[-lpd][-r][-w]' "$BACK.out"
 		cat "$BACK.err"
 		fail "the guarded build ended with $status"
 	}
