@@ -154,7 +154,7 @@ int creations_read(struct creations *c, pid_t engine, bool children, struct err 
 	ssize_t n;
 
 	while ((n = read(c->fd, events, sizeof(events))) > 0) {
-		const struct fanotify_event_metadata *m = (const void *)events;
+		struct fanotify_event_metadata *m = (void *)events;
 
 		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
 			if (m->mask & FAN_Q_OVERFLOW)
