@@ -115,9 +115,14 @@ static bool look_at_mount(void *ctx, const char *point, const char *rest)
 static int look_at_place(struct look *l, struct err *e)
 {
 	const struct store_place *p = &l->s->places[l->place];
+	CLEANUP_FD int there = -1;
 	char file[64];
+	struct err why;
 	int r;
 
+	/* Where there is no such directory nobody uses it. */
+	if (fs_open(l->root_fd, p->path + 1, O_PATH, &there, &why) == ERR_NOT_FOUND)
+		return 0;
 	if (!same_file(p->root_fd, ".", l->root_fd, p->path + 1)) {
 		add_finding(l, "");
 		return 0;
