@@ -42,8 +42,9 @@ static int add_more(struct buf *out, const char *options, struct err *e)
 }
 
 /*
- * A layer that this engine, or another, has mounted already: two overlays that write to one directory
- * would spoil each other's files. The driver knows the mount programs' mounts as FUSE only, and asks again.
+ * A layer that this engine, or another, has mounted already: a second overlay that writes to the same
+ * directories would take the kernel's scratch directory away from the first. The driver, which looks for
+ * FUSE only, asks for one to compare what a container has changed: then a view will do.
  */
 static bool is_mounted(const struct gate_pass *p)
 {
@@ -220,17 +221,48 @@ static int mount_anyhow(const struct mount_args *a, const struct gate_pass *p,
 	return r && rootless_namespace() && has_fuse() ? mount_by_fuse(a, p, e) : r;
 }
 
+static void view_release(struct gate_pass *view)
+{
+	free(view->lowers);
+	free(view->links);
+}
+
+/* The same directories, all of them to be read only; borrowed from `p`. */
+static struct gate_pass view_of(const struct gate_pass *p)
+{
+	static char none[] = "";
+	struct gate_pass view = {
+	    .n_lowers = p->n_lowers + 1,
+	    .upper = -1,
+	    .work = -1,
+	    .target = p->target,
+	    .whiteout_files = p->whiteout_files,
+	};
+
+	view.lowers = xcalloc(view.n_lowers, sizeof(*view.lowers));
+	view.links = xcalloc(view.n_lowers, sizeof(*view.links));
+	view.lowers[0] = p->upper;
+	view.links[0] = none;
+	for (size_t i = 0; i < p->n_lowers; i++) {
+		view.lowers[i + 1] = p->lowers[i];
+		view.links[i + 1] = p->links ? p->links[i] : none;
+	}
+	return view;
+}
+
 int overlay_mount(
     const struct mount_args *a, const struct gate_pass *p, bool fuse, struct err *e)
 {
 	CLEANUP_FREE char *target = xasprintf(FD_DIR "/%d", p->target);
+	const char *why = why_fuse(a, p, fuse);
 	int r;
 
-	if (is_mounted(p))
-		return mount(target, target, NULL, MS_BIND, NULL)
-			   ? err_sys(e, "mount %s once more", a->target)
-			   : 0;
-	r = mount_anyhow(a, p, why_fuse(a, p, fuse), target, e);
+	if (is_mounted(p)) {
+		CLEANUP(view_release) struct gate_pass view = view_of(p);
+
+		return mount_anyhow(a, &view, why, target, e);
+	}
+	r = mount_anyhow(a, p, why, target, e);
 	if (!r && a->propagation && mount(NULL, a->target, NULL, a->propagation, NULL))
 		r = err_sys(e, "propagation of %s", a->target);
 	return r;

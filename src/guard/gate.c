@@ -90,13 +90,19 @@ static int add_subject(
 	return r;
 }
 
-/* The mounted layer itself: shown as it is to whoever reads it, but the writable one of a container. */
+/*
+ * The mounted layer itself: shown as it is to whoever reads it. Not that of a container, nor one that is being
+ * made; what was sealed is looked at, whatever its record says that it is now.
+ */
 static int consider_mounted(
     struct checking *c, const struct store_layer *l, struct gate_dir *own, struct err *e)
 {
-	enum layer_role role = layer_role(&c->records, l);
+	const struct sealed_layer *sealed =
+	    ledger_layer(c->g->ledger, &c->g->store_id, l->id);
+	bool passes = records_is_container_layer(&c->records, l) ||
+		      (layer_role(&c->records, l) == LAYER_TRANSIENT && !own->own);
 
-	if (role == LAYER_CONTAINER || (role == LAYER_TRANSIENT && !own->own))
+	if (passes && (!sealed || sealed->retired))
 		return 0;
 	return add_subject(c, l, own, e);
 }
