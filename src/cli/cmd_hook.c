@@ -24,7 +24,7 @@ const struct command hook_commands[] = {
 	.run = hook_mount,
 	.usage = "-o OPTIONS TARGET",
 	.summary =
-	    "what the mount gate does: mounts a layer if all below it is as sealed"},
+	    "the mount gate: mounts a layer if all below it is as sealed"},
     {.name = "explain",
 	.run = hook_explain,
 	.usage = "[--engine NAME] -- COMMAND...",
