@@ -75,6 +75,17 @@ operate() {
 	expect_exit 1 job_build
 	expect_grep '/tool.sh' "$ERR"
 	expect_exit 0 job podman --root "$G" --runroot "$R" --storage-driver "$DRIVER" images
+	# What sudo hands on of the user's makes no verdict clean: limits, signals, descriptors, directory.
+	for limit in '-n 4' '-n 9' '-n 16' '-n 24' '-f 0' '-v 40000' '-s 64' '-t 1' '-u 1' '-l 0'; do
+		job sh -c "ulimit $limit; exec sudo -n '$WORK/keep/layerseal' --user sealer verify --quiet" \
+			>"$OUT" 2>&1 && fail "clean with ulimit $limit"
+	done
+	job sh -c "trap '' CHLD TERM PIPE; umask 777; exec sudo -n '$WORK/keep/layerseal' --user sealer verify --quiet <&- >&- 2>&-" &&
+		fail 'clean without descriptors'
+	mkdir "$WORK/tmp/gone"
+	give "$WORK/tmp/gone"
+	job sh -c "cd '$WORK/tmp/gone' && rmdir '$WORK/tmp/gone' && exec sudo -n '$WORK/keep/layerseal' --user sealer verify --quiet" \
+		>"$OUT" 2>&1 && fail 'clean in a directory that is gone'
 
 	# The unit: what stands after "=+" runs as root, the rest as the user.
 	store_kept
