@@ -23,6 +23,7 @@ struct attendance {
 	int signals; /* signalfd */
 	int output;  /* -1: nobody takes it any more */
 	bool ended, stopped;
+	int told; /* the last signal that the engine got, or 0 */
 };
 
 enum source {
@@ -50,6 +51,7 @@ static int take_output(struct attendance *a, bool *more, struct err *e)
 			continue;
 		/* As if it had written there itself. */
 		a->output = -1;
+		a->told = SIGPIPE;
 		kill(a->engine, SIGTERM);
 	}
 	*more = n != 0;
@@ -86,6 +88,7 @@ static void hand_on_signals(struct attendance *a)
 
 	/* The terminal's (SI_KERNEL) reached the engine by themselves, unless it is apart from it. */
 	while (read(a->signals, &info, sizeof(info)) == sizeof(info)) {
+		a->told = (int)info.ssi_signo;
 		if (info.ssi_code != SI_KERNEL || a->b->c->start.user)
 			kill(a->engine, (int)info.ssi_signo);
 	}
@@ -133,6 +136,9 @@ static int end(struct attendance *a, struct err *e)
 	status = b->out->status;
 	record->status =
 	    (uint64_t)(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	/* podman may end with 0 when a signal stops it, and nothing is built. */
+	if (record->status == 0 && a->told && !b->log.result[0])
+		record->status = 128 + (uint64_t)a->told;
 	if (record->status == 0)
 		memcpy(record->result, b->log.result, sizeof(record->result));
 	return 0;

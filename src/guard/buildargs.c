@@ -159,35 +159,52 @@ char *buildargs_name(const char *given)
 
 /* ---- for the ledger ---- */
 
-/* NAME=VALUE keeps its name; other secrets are left out whole. */
-static bool is_secret(const struct engine_option *o)
+static bool is_one_of(
+    const struct engine_option *o, const char *const *names, size_t n_names)
 {
-	static const char *const names[] = {
-	    "build-arg", "env", "creds", "decryption-key", "secret", "ssh"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+	for (size_t i = 0; i < n_names; i++) {
 		if (engine_option_is(o, names[i]))
 			return true;
 	}
 	return false;
 }
 
-/* How many bytes of a secret may be told: "NAME=". */
-static size_t told(const char *value)
+static bool is_secret(const struct engine_option *o)
 {
-	size_t len = strcspn(value, "=");
+	static const char *const names[] = {
+	    "build-arg", "env", "creds", "cw", "decryption-key", "secret", "ssh"};
 
-	return value[len] ? len + 1 : 0;
+	return is_one_of(o, names, ARRAY_LEN(names));
 }
 
-/* A user's name and password in a URL. */
+/* How many bytes of a secret may be told: of NAME=VALUE the name; a password may have a "=" in it. */
+static size_t told(const struct engine_option *o)
+{
+	static const char *const names[] = {"build-arg", "env", "secret"};
+	size_t len = strcspn(o->value, "=");
+
+	return is_one_of(o, names, ARRAY_LEN(names)) && o->value[len] ? len + 1 : 0;
+}
+
+/* Users' names and passwords in URLs. */
 static char *without_password(const char *arg)
 {
-	const char *scheme = strstr(arg, "://");
-	const char *host = scheme ? scheme + 3 : arg;
-	const char *at = scheme ? memrchr(host, '@', strcspn(host, "/?#")) : NULL;
+	CLEANUP_BUF struct buf out;
+	struct err ignored;
+	const char *scheme;
 
-	return at ? xasprintf("%.*s...%s", (int)(host - arg), arg, at) : xstrdup(arg);
+	buf_init(&out, 2 * strlen(arg) + 64);
+	while ((scheme = strstr(arg, "://"))) {
+		const char *host = scheme + strlen("://");
+		const char *at = memrchr(host, '@', strcspn(host, "/?#"));
+
+		(void)!buf_add(&out, arg, (size_t)(host - arg), &ignored);
+		if (at)
+			(void)!buf_adds(&out, "...", &ignored);
+		arg = at ? at : host;
+	}
+	(void)!buf_adds(&out, arg, &ignored);
+	return buf_take(&out);
 }
 
 static char *redact(const struct engine_command *k, const char *arg)
@@ -199,8 +216,8 @@ static char *redact(const struct engine_command *k, const char *arg)
 
 		/* The value is this argument, or a part of it. */
 		if (o->value && is_secret(o) && o->value >= arg && o->value < arg + len)
-			return xasprintf("%.*s...",
-			    (int)((size_t)(o->value - arg) + told(o->value)), arg);
+			return xasprintf(
+			    "%.*s...", (int)((size_t)(o->value - arg) + told(o)), arg);
 	}
 	return without_password(arg);
 }

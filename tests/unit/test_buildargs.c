@@ -112,22 +112,27 @@ static void names_are_spelled_as_records_do(void **state)
 static void secrets_are_left_out(void **state)
 {
 	static const char *const argv[] = {"podman", "build", "--build-arg",
-	    "TOKEN=s3cret", "--build-arg=KEY=s3cret", "--creds", "me:s3cret",
+	    "TOKEN=s3cret", "--build-arg=KEY=s3cret", "--creds", "me:s3cret=s3cret",
 	    "--env=A=s3cret", "--secret", "id=x,src=s3cret", "-t", "app",
-	    "https://me:s3cret@git.example/x.git#main", NULL};
+	    "https://me:s3cret@git.example/x.git#main", "--cw=passphrase=s3cret",
+	    "--label=a=http://b/,http://me:s3cret@b/,ssh://s3cret@c", NULL};
 	CLEANUP_ENGINE_COMMAND struct engine_command k;
 	struct entry en = {.op = ENTRY_BUILD};
 
 	(void)state;
 	engine_command_parse(ENGINE_PODMAN, argv, &k);
 	buildargs_record(argv, &k, &en.build);
-	assert_int_equal(en.build.n_arguments, 13);
+	assert_int_equal(en.build.n_arguments, 15);
 	assert_int_equal(en.build.left_out, 0);
 	for (size_t i = 0; i < en.build.n_arguments; i++)
 		assert_null(strstr(en.build.arguments[i], "s3cret"));
 	assert_string_equal(en.build.arguments[3], "TOKEN=...");
 	assert_string_equal(en.build.arguments[4], "--build-arg=KEY=...");
+	assert_string_equal(en.build.arguments[6], "...");
 	assert_string_equal(en.build.arguments[12], "https://...@git.example/x.git#main");
+	assert_string_equal(en.build.arguments[13], "--cw=...");
+	assert_string_equal(
+	    en.build.arguments[14], "--label=a=http://b/,http://...@b/,ssh://...@c");
 	entry_release(&en);
 }
 
