@@ -23,8 +23,7 @@ const struct command hook_commands[] = {
     {.name = "mount",
 	.run = hook_mount,
 	.usage = "-o OPTIONS TARGET",
-	.summary =
-	    "the mount gate: mounts a layer if all below it is as sealed"},
+	.summary = "the mount gate: mounts a layer if all below it is as sealed"},
     {.name = "explain",
 	.run = hook_explain,
 	.usage = "[--engine NAME] -- COMMAND...",
