@@ -8,6 +8,7 @@
 #   make attacks benign the corpora on real podman stores (root; see tests/README.md)
 #   make check-hook     hooks before real engines (root)
 #   make check-build    guarded builds with real engines (root)
+#   make check-matrix   all that has to do with builds, on every engine, driver and kind of user (root)
 #   make check-service  root on the store of a rootless user (root)
 #   make lint bench fuzz install uninstall clean
 
@@ -157,6 +158,10 @@ check-service: $B/layerseal
 # Guarded builds; all of their tests with FULL=1.
 check-build: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/build/run
+
+# Hooks, gate, guarded builds, healing, cache mounts and service, on both engines and drivers, as root and as a user.
+check-matrix: $B/layerseal $B/layerseal-hook
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) scripts/check-matrix
 
 bench: $B/layerseal $B/layerseal-hook
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/bench/run

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='the mount gate: clean layers are mounted, a poisoned one is not, whoever asks'
+drivers=overlay
 bud() {
 	# shellcheck disable=SC2046 # a list of flags
 	buildah bud --layers $(build_flags) -t localhost/later -f "$WORK/ctx/Containerfile.later" "$WORK/ctx"

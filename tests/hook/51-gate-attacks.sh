@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='the mount gate: redirected links, extra and missing directories, planted and revoked layers'
+drivers=overlay
 # attacked PATTERN: after what standard input does to the store, nothing of app can be mounted; then all is undone.
 attacked() {
 	rm -rf "$WORK/before"

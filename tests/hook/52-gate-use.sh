@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='the mount gate: ordinary work is not disturbed'
+drivers=overlay
 mounted_run() {
 	# shellcheck disable=SC2046 # a list of flags
 	podman run $(run_flags) "$@"

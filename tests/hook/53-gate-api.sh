@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='the mount gate: builds through the API service'
+drivers=overlay
 # A user's service does not start in this namespace: it cannot read its cgroup.
 rootless=no
 cleanup() { [ -z "$SERVICE" ] || kill "$SERVICE"; }

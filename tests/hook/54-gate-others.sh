@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='the mount gate beside the other hooks, guarded builds and purge'
+drivers=overlay
 typed_build() {
 	program=$1
 	shift

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='the mount gate: layers of an additional image store'
+drivers=overlay
 before_seal() {
 	store_additional
 	GATE_STORE="[storage.options]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='the mount gate: images in a store of their own'
+drivers=overlay
 engines=trixie rootless=no
 before_seal() {
 	store_split

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='the mount gate: what it does not see, as layerseal-hook(7) says'
+drivers=overlay
 # Rootless podman takes no graph root from CONTAINERS_STORAGE_CONF.
 rootless=no
 # evil COMMAND...: it runs what was planted.
