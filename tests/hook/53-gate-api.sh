@@ -3,8 +3,8 @@ what='the mount gate: builds through the API service'
 drivers=overlay
 # A user's service does not start in this namespace: it cannot read its cgroup.
 rootless=no
-cleanup() { [ -z "$SERVICE" ] || kill "$SERVICE"; }
-SERVICE=''
+cleanup() { [ -z "$API_PID" ] || kill "$API_PID"; }
+API_PID=''
 remote() {
 	by_owner timeout 120 podman --url "unix://$WORK/tmp/podman.sock" "$@"
 }
@@ -14,7 +14,7 @@ remote_build() {
 }
 serve() {
 	podman system service --time 0 "unix://$WORK/tmp/podman.sock" >"$WORK/tmp/service.log" 2>&1 &
-	SERVICE=$!
+	API_PID=$!
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		! remote version >/dev/null 2>&1 || return 0
 		sleep 0.2
