@@ -127,7 +127,7 @@ static int look_at_place(struct look *l, struct err *e)
 		add_finding(l, "");
 		return 0;
 	}
-	snprintf(file, sizeof(file), "/proc/%s/mountinfo", l->pid);
+	snprintf(file, sizeof(file), "/proc/%.20s/mountinfo", l->pid);
 	r = mountinfo_below(file, p->path, look_at_mount, l, e);
 	return r == ERR_NOT_FOUND ? 0 : r;
 }
@@ -137,7 +137,7 @@ static bool is_new(struct namespaces *known, const char *pid)
 	struct stat own, st;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%s/ns/mnt", pid);
+	snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", pid);
 	if (stat(path, &st) || stat("/proc/self/ns/mnt", &own) || st.st_ino == own.st_ino)
 		return false;
 	for (size_t i = 0; i < known->n; i++) {
@@ -157,7 +157,7 @@ static int look_at_process(struct look *l, struct err *e)
 	char path[64];
 	int r = 0;
 
-	snprintf(path, sizeof(path), "/proc/%s/root", l->pid);
+	snprintf(path, sizeof(path), "/proc/%.20s/root", l->pid);
 	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (own < 0)
 		return err_sys(e, "/");
