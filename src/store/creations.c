@@ -135,33 +135,41 @@ static void note(struct creations *c, const char *name)
 	memcpy(c->ids[c->n++], name, sizeof(*c->ids));
 }
 
-/* The name in an event: a file handle of the directory, and behind it the name. */
-static const char *name_of(const struct fanotify_event_metadata *m)
+/*
+ * The name in an event: a file handle of the directory, and behind it the name. Events lie four bytes apart at
+ * least, not eight: what is looked at is a copy.
+ */
+static const char *name_of(const char *event, const struct fanotify_event_metadata *m)
 {
-	const struct fanotify_event_info_fid *info =
-	    (const void *)((const char *)m + m->metadata_len);
-	const struct file_handle *handle = (const void *)info->handle;
+	const char *at = event + m->metadata_len;
+	struct fanotify_event_info_fid info;
+	struct file_handle handle;
 
-	if (m->event_len < m->metadata_len + sizeof(*info) + sizeof(*handle) ||
-	    info->hdr.info_type != FAN_EVENT_INFO_TYPE_DFID_NAME)
+	if (m->event_len < m->metadata_len + sizeof(info) + sizeof(handle))
 		return "";
-	return (const char *)handle->f_handle + handle->handle_bytes;
+	memcpy(&info, at, sizeof(info));
+	memcpy(&handle, at + sizeof(info), sizeof(handle));
+	if (info.hdr.info_type != FAN_EVENT_INFO_TYPE_DFID_NAME)
+		return "";
+	return at + sizeof(info) + sizeof(handle) + handle.handle_bytes;
 }
 
 int creations_read(struct creations *c, pid_t engine, bool children, struct err *e)
 {
-	_Alignas(struct fanotify_event_metadata) char events[16384];
+	struct fanotify_event_metadata m;
+	char events[16384];
 	ssize_t n;
 
 	while ((n = read(c->fd, events, sizeof(events))) > 0) {
-		struct fanotify_event_metadata *m = (void *)events;
-
-		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
-			if (m->mask & FAN_Q_OVERFLOW)
+		for (const char *at = events; events + n - at >= (ssize_t)sizeof(m);
+		     at += m.event_len) {
+			memcpy(&m, at, sizeof(m));
+			if (m.event_len < sizeof(m) || m.event_len > events + n - at ||
+			    (m.mask & FAN_Q_OVERFLOW))
 				return err_set(
 				    e, ERR_IO, "the kernel lost events of the store");
-			if (is_maker(m->pid, engine, children))
-				note(c, name_of(m));
+			if (is_maker(m.pid, engine, children))
+				note(c, name_of(at, &m));
 		}
 	}
 	return n < 0 && errno != EAGAIN && errno != EINTR ? err_sys(e, "fanotify") : 0;
