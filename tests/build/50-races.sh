@@ -3,8 +3,8 @@ what='changes while a guarded build runs, most of them undone before it ends'
 tests='tree_in_run tree_between short_link lower diff1 tree_added record name_moved config planted_step planted_config
 unsealed_layer unsealed_config result_name printed_id bind_mount'
 quick='tree_in_run short_link diff1 planted_step unsealed_layer'
-# What is under the merged tree, and what only root can do.
-vfs_not='tree_in_run short_link lower diff1 record'
+# vfs copies the tree for each step, before these change it; and what only root can do.
+vfs_not='tree_in_run short_link lower diff1 record unsealed_layer'
 rootful_only='bind_mount printed_id'
 cleanup() {
 	in_engine umount -l "$TREE" 2>/dev/null
