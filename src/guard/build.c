@@ -53,6 +53,8 @@ static int try_to_end(struct build *b, bool again, bool *done, struct err *e)
 		r = build_work_find(b, &w, e);
 	if (!r && !is_spoiled(b))
 		r = build_check_after(b, w.n_made > 0, e);
+	if (!r)
+		build_check_own(b, &w);
 	if (!r && !is_spoiled(b) && (w.n_made || b->c->n_names))
 		r = build_seal(b, &w, e);
 	if (!r && w.open && again && others.n == 0 && !is_spoiled(b))

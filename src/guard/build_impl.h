@@ -95,6 +95,12 @@ MUSTUSE int build_work_find(struct build *b, struct build_work *out, struct err 
 void build_work_release(struct build_work *w);
 #define CLEANUP_BUILD_WORK CLEANUP(build_work_release)
 
+/*
+ * build_own.c: what this build itself made must not be written to after it was finished, before it is sealed: a later
+ * step may have used what was there meanwhile. What was joins out->findings.
+ */
+void build_check_own(struct build *b, const struct build_work *w);
+
 /* build_inputs.c: what the engine builds from, by its containers. Needs b->creations, else none is known. */
 MUSTUSE int build_note_sources(struct build *b, struct err *e);
 /* True if something that was made was built on this image. */

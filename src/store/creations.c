@@ -14,10 +14,16 @@
 #include "base/proc.h"
 #include "store/records.h"
 
+struct creation {
+	char id[ID_LEN + 1];
+	struct timespec seen;
+};
+
 struct creations {
 	int fd;
-	char (*ids)[ID_LEN + 1];
+	struct creation *v;
 	size_t n;
+	pid_t child; /* that the engine started itself again as; 0: none yet */
 };
 
 /* A directory of the store; made if it is missing, as the engine would. */
@@ -99,7 +105,7 @@ void creations_free(struct creations *c)
 	if (!c)
 		return;
 	fs_close_later(&c->fd);
-	free(c->ids);
+	free(c->v);
 	free(c);
 }
 
@@ -122,17 +128,24 @@ static bool is_restarted(pid_t pid, pid_t engine)
 	       proc_program(engine, &b) && proc_same_program(&a, &b);
 }
 
-static bool is_maker(pid_t pid, pid_t engine, bool children)
+/* It is looked at once: by the time of its last events it may be gone. */
+static bool is_maker(struct creations *c, pid_t pid, pid_t engine, bool children)
 {
-	return pid == engine || (children && is_restarted(pid, engine));
+	if (pid == engine || (pid && pid == c->child))
+		return true;
+	if (!children || c->child || !is_restarted(pid, engine))
+		return false;
+	c->child = pid;
+	return true;
 }
 
 static void note(struct creations *c, const char *name)
 {
 	if (strlen(name) != ID_LEN || !hex_is(name, ID_LEN))
 		return;
-	c->ids = xreallocarray(c->ids, c->n + 1, sizeof(*c->ids));
-	memcpy(c->ids[c->n++], name, sizeof(*c->ids));
+	c->v = xreallocarray(c->v, c->n + 1, sizeof(*c->v));
+	memcpy(c->v[c->n].id, name, sizeof(c->v->id));
+	clock_gettime(CLOCK_REALTIME, &c->v[c->n++].seen);
 }
 
 /*
@@ -168,18 +181,23 @@ int creations_read(struct creations *c, pid_t engine, bool children, struct err 
 			    (m.mask & FAN_Q_OVERFLOW))
 				return err_set(
 				    e, ERR_IO, "the kernel lost events of the store");
-			if (is_maker(m.pid, engine, children))
+			if (is_maker(c, m.pid, engine, children))
 				note(c, name_of(at, &m));
 		}
 	}
 	return n < 0 && errno != EAGAIN && errno != EINTR ? err_sys(e, "fanotify") : 0;
 }
 
-bool creations_has(const struct creations *c, const char *id)
+struct timespec creations_seen(const struct creations *c, const char *id)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		if (strcmp(c->ids[i], id) == 0)
-			return true;
+		if (strcmp(c->v[i].id, id) == 0)
+			return c->v[i].seen;
 	}
-	return false;
+	return (struct timespec){0};
+}
+
+bool creations_has(const struct creations *c, const char *id)
+{
+	return creations_seen(c, id).tv_sec != 0;
 }

@@ -11,6 +11,7 @@
 #define STORE_CREATIONS_H
 
 #include <sys/types.h>
+#include <time.h>
 
 #include "store/store.h"
 
@@ -35,6 +36,11 @@ MUSTUSE int creations_read(
     struct creations *c, pid_t engine, bool children, struct err *e);
 
 /* An image, a layer or a container. */
+/*
+ * When that was read: what the engine finished before, as a layer before its image, is older. Zeros: it did not
+ * make it.
+ */
+struct timespec creations_seen(const struct creations *c, const char *id);
 bool creations_has(const struct creations *c, const char *id);
 
 #endif

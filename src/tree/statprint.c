@@ -166,6 +166,7 @@ struct descent {
 	struct walk_sum sum;
 	uint64_t entries;
 	bool whiteout_files;
+	struct timespec newest;
 	bool named; /* the error at hand names its object */
 };
 
@@ -226,6 +227,13 @@ static struct node *deepest(const struct descent *d)
 	return d->v[d->n - 1];
 }
 
+static void note_ctime(struct timespec *newest, int64_t sec, uint32_t nsec)
+{
+	if (sec > newest->tv_sec ||
+	    (sec == newest->tv_sec && (long)nsec > newest->tv_nsec))
+		*newest = (struct timespec){.tv_sec = sec, .tv_nsec = (long)nsec};
+}
+
 static int add_entry(
     struct descent *d, const char *name, size_t len, uint8_t type, struct err *e)
 {
@@ -248,6 +256,7 @@ static int add_entry(
 		return 0;
 	}
 	walk_print_add(&d->sum, d->task->run->key, &n->print, name, &st);
+	note_ctime(&d->newest, st.ctime_sec, st.ctime_nsec);
 	d->entries++;
 	return 0;
 }
@@ -280,6 +289,7 @@ static int sum_node(struct descent *d, struct node *n, struct err *e)
 	n->print =
 	    walk_print_dir(t->run->key, &n->parent_print, n->name, strlen(n->name));
 	walk_print_add(&d->sum, t->run->key, &n->parent_print, n->name, &st);
+	note_ctime(&d->newest, st.ctime_sec, st.ctime_nsec);
 	return walk_each(n->fd, add_name, d, e);
 }
 
@@ -376,6 +386,7 @@ static void descend(struct descent *d)
 	t->sum.v += d->sum.v;
 	t->job->entries += d->entries;
 	t->job->whiteout_files |= d->whiteout_files;
+	note_ctime(&t->job->newest, d->newest.tv_sec, (uint32_t)d->newest.tv_nsec);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -414,6 +425,7 @@ void statprint_run(struct statprint_job *jobs, size_t n, const struct xxh_key *k
 		jobs[i].rc = 0;
 		jobs[i].entries = 0;
 		jobs[i].whiteout_files = false;
+		jobs[i].newest = (struct timespec){0};
 		tasks[i].run = &run;
 		tasks[i].job = &jobs[i];
 		pthread_mutex_init(&tasks[i].lock, NULL);

@@ -72,6 +72,7 @@ struct statprint_job {
 	struct statprint print; /* out */
 	uint64_t entries;	/* out */
 	bool whiteout_files;	/* out: some name begins with ".wh." */
+	struct timespec newest; /* out: the newest change time in it */
 	int rc;			/* out: 0 or an error code */
 	struct err err;		/* out, with rc */
 };
