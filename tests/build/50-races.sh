@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 what='changes while a guarded build runs, most of them undone before it ends'
-tests='tree_in_run tree_between short_link lower diff1 tree_added record name_moved config planted_step planted_config
+tests='tree_in_run own_layer tree_between short_link lower diff1 tree_added record name_moved config planted_step planted_config
 unsealed_layer unsealed_config result_name printed_id bind_mount'
-quick='tree_in_run short_link diff1 planted_step unsealed_layer'
+quick='tree_in_run own_layer short_link diff1 planted_step unsealed_layer'
 # vfs copies the tree for each step, before these change it; and what only root can do.
-vfs_not='tree_in_run short_link lower diff1 record unsealed_layer'
-rootful_only='bind_mount printed_id'
+vfs_not='tree_in_run own_layer short_link lower diff1 record unsealed_layer'
+rootful_only='own_layer bind_mount printed_id'
 cleanup() {
 	in_engine umount -l "$TREE" 2>/dev/null
 	in_engine umount -l "$PLACE" 2>/dev/null
@@ -26,6 +26,21 @@ tree_in_run() {
 	attack_during() { put_evil; }
 	attack_undo() { put_back; }
 	races_file 'tool: EVIL'
+}
+# A layer that the build itself made a step ago.
+own_layer() {
+	write_file <<-END
+		FROM localhost/app
+		COPY look.sh /look.sh
+		RUN echo GOOD >/own
+		RUN touch /sync/one; until test -e /sync/two; do sleep 0.05; done; cat /own; touch /sync/three; until test -e /sync/four; do sleep 0.05; done
+	END
+	attack_during() {
+		own=$(find "$PLACE" -path '*/diff/own')
+		for file in $own; do edit_quietly "$file" 's/GOOD/EVIL/'; done
+	}
+	attack_undo() { for file in $own; do edit_quietly "$file" 's/EVIL/GOOD/'; done; }
+	races_file '^EVIL'
 }
 tree_between() {
 	attack_during() { put_evil; }
