@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * build_check.c: the verifications around a guarded build. Others build meanwhile, guarded or not, so what
- * is not sealed proves nothing here: whether the build used it is for build_seal.c. What is sealed must
+ * is not sealed proves nothing here: whether the build used it is for build_work.c. What is sealed must
  * not change, not even for a moment.
  */
 #include <string.h>

@@ -75,7 +75,7 @@ MUSTUSE int build_take_signals(int *signals, struct err *e);
 /* Attends to the engine to its end; starts it if nobody did (0). */
 MUSTUSE int build_run(struct build *b, pid_t engine, int signals, struct err *e);
 
-/* ---- build_seal.c: whose work is what ---- */
+/* ---- build_work.c: whose work is what ---- */
 
 /* What this build made, and whether all that it used is sealed by now. */
 struct build_work {
@@ -86,32 +86,46 @@ struct build_work {
 	bool open;	   /* something that it used is not sealed: see `findings` */
 	struct findings findings;
 };
-/*
- * What it left in cache mounts, before it leaves: whoever begins then finds them sealed. One that another guarded
- * build changes meanwhile is for that one to seal. What cannot be sealed, the next build will not take.
- */
-MUSTUSE int build_seal_caches(struct build *b, struct err *e);
+/* Names that lead elsewhere join out->findings. */
 MUSTUSE int build_work_find(struct build *b, struct build_work *out, struct err *e);
 void build_work_release(struct build_work *w);
 #define CLEANUP_BUILD_WORK CLEANUP(build_work_release)
 
-/*
- * build_own.c: what this build itself made must not be written to after it was finished, before it is sealed: a later
- * step may have used what was there meanwhile. What was joins out->findings.
- */
-void build_check_own(struct build *b, const struct build_work *w);
+bool build_is_sealed(const struct build *b, const char *image);
+/* This build's own, and not sealed. */
+bool build_is_made(const struct build *b, const struct store_image *i);
+/* True if `layer` is `top`, or below it. */
+bool build_in_chain(const struct survey *s, const char *top, const char *layer);
+bool build_leads_to(const struct store_image *i, const char *name);
 
-/* build_inputs.c: what the engine builds from, by its containers. Needs b->creations, else none is known. */
+/* ---- build_inputs.c: what it began from ---- */
+
+/* What the engine builds from, by its containers. Needs b->creations, else none is known. */
 MUSTUSE int build_note_sources(struct build *b, struct err *e);
 /* True if something that was made was built on this image. */
 bool build_stands_on(
     struct build *b, const struct build_work *w, const struct store_image *i);
+
+/* ---- build_own.c: is what it made as it made it ---- */
+
+/*
+ * What this build itself made must not be written to after it was finished, before it is sealed: a later step may
+ * have used what was there meanwhile. What was joins out->findings.
+ */
+void build_check_own(struct build *b, const struct build_work *w);
+
+/* ---- build_seal.c ---- */
 
 /*
  * Seals what it made before it used anything that is not sealed; all of it, and its names, if nothing is
  * open. What cannot be sealed joins out->findings.
  */
 MUSTUSE int build_seal(struct build *b, struct build_work *w, struct err *e);
+/*
+ * What it left in cache mounts, before it leaves: whoever begins then finds them sealed. One that another guarded
+ * build changes meanwhile is for that one to seal. What cannot be sealed, the next build will not take.
+ */
+MUSTUSE int build_seal_caches(struct build *b, struct err *e);
 /* Takes away names, or images. */
 MUSTUSE int build_spoil(struct build *b, struct err *e);
 
