@@ -54,8 +54,6 @@
 	X(TREE_HARDLINK, "tree-hardlink", "the hard links of a file were changed")       \
 	X(TREE_UNSTABLE, "tree-unstable", "a tree kept changing while it was measured")  \
 	X(TREE_UNREADABLE, "tree-unreadable", "a tree could not be read completely")     \
-	X(TREE_TOUCHED, "tree-touched",                                                  \
-	    "a sealed layer was written to while a guarded build ran")                   \
 	/* content identity */                                                           \
 	X(DIFF_ID, "diff-id", "the recomputed diff-id is not the recorded one")          \
 	X(LAYER_ID, "layer-id", "the layer id is not the chain id of its diff-ids")      \
@@ -85,6 +83,13 @@
 	    "mountpoints.json names a mount that is not the layer's")                    \
 	X(STORE_COVERED, "store-covered",                                                \
 	    "the user whose store it is has mounted something over a part of it")        \
+	/* guarded builds */                                                             \
+	X(TREE_TOUCHED, "tree-touched",                                                  \
+	    "a sealed layer was written to while a guarded build ran")                   \
+	X(BUILD_INPUT, "build-input",                                                    \
+	    "a guarded build used an image that is not sealed")                          \
+	X(BUILD_RESULT, "build-result",                                                  \
+	    "what a guarded build leaves is not what it made")                           \
 	/* directories of RUN --mount=type=cache */                                      \
 	X(CACHE_MOUNT_CHANGED, "cache-mount-changed",                                    \
 	    "a sealed cache mount was changed")                                          \
@@ -92,11 +97,6 @@
 	    "a cache mount that was never sealed")                                       \
 	X(CACHE_MOUNT_ENTRY, "cache-mount-entry",                                        \
 	    "where engines keep cache mounts, something that is none")                   \
-	/* guarded builds */                                                             \
-	X(BUILD_INPUT, "build-input",                                                    \
-	    "a guarded build used an image that is not sealed")                          \
-	X(BUILD_RESULT, "build-result",                                                  \
-	    "what a guarded build leaves is not what it made")                           \
 	/* what an administrator said */                                                 \
 	X(REVOKED, "revoked", "a layer or image that must not be used any more")
 
