@@ -18,6 +18,7 @@
 #include "cli/purge_report.h"
 #include "guard/build.h"
 #include "guard/buildargs.h"
+#include "store/libpod.h"
 
 struct build_arguments {
 	enum engine engine;
@@ -259,7 +260,9 @@ int cmd_build(struct cli *c, int argc, char **argv, struct err *e)
 		r = open_all(c, &a, &k, &b, e);
 	if (r)
 		return r;
-	buildargs_make(a.command, &k, &b.wanted, &b.args);
+	buildargs_make(a.command, &k, &b.wanted,
+	    a.engine == ENGINE_BUILDAH || !libpod_leaves_driver(&b.session.store),
+	    &b.args);
 	fill_record(&a, &k, user, &b);
 	r = open_logfile(&b, e);
 	if (!r)

@@ -64,12 +64,13 @@ static void add_option(struct buildargs *b, const char *option, const char *valu
 	add(b, value);
 }
 
-static void add_store(
-    struct buildargs *b, const struct engine_command *k, const struct store_config *s)
+static void add_store(struct buildargs *b, const struct engine_command *k,
+    const struct store_config *s, bool name_driver)
 {
 	add_option(b, "--root", s->graphroot);
 	add_option(b, "--runroot", s->runroot);
-	add_option(b, "--storage-driver", store_driver_name(s->driver));
+	if (name_driver)
+		add_option(b, "--storage-driver", store_driver_name(s->driver));
 	add_option(b, "--imagestore", s->imagestore);
 	/* Those of the command line are all there are. */
 	if (k->n_storage_opts)
@@ -115,12 +116,12 @@ static void read_options(const struct engine_command *k, struct buildargs *out)
 }
 
 void buildargs_make(const char *const *argv, const struct engine_command *k,
-    const struct store_config *store, struct buildargs *out)
+    const struct store_config *store, bool name_driver, struct buildargs *out)
 {
 	*out = (struct buildargs){0};
 	read_options(k, out);
 	add(out, argv[0]);
-	add_store(out, k, store);
+	add_store(out, k, store, name_driver);
 	for (size_t i = 1; argv[i]; i++) {
 		if (argv[i] == k->terminator && out->quiet)
 			add(out, "--quiet=false");

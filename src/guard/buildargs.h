@@ -24,12 +24,13 @@ void buildargs_release(struct buildargs *b);
 /*
  * ERR_USAGE for what is no build of one engine, or has an option that is in no table: what it means for the
  * arguments behind it is unknown. `store` is what the command uses: it is named to the engine in full,
- * so that nothing can make it mean another.
+ * so that nothing can make it mean another; but for the driver where podman must find it itself
+ * (store/libpod.h).
  */
 MUSTUSE int buildargs_check(
     const char *const *argv, const struct engine_command *k, struct err *e);
 void buildargs_make(const char *const *argv, const struct engine_command *k,
-    const struct store_config *store, struct buildargs *out);
+    const struct store_config *store, bool name_driver, struct buildargs *out);
 
 /* A name as -t gives it, as containers/storage records it: "localhost/app:latest". Heap. */
 char *buildargs_name(const char *given);

@@ -30,7 +30,7 @@ static void engine_try(struct plan *p, enum runner_program program,
 	struct err e;
 
 	if (runner_has(p->opt->engine, program) &&
-	    runner_run(p->opt->engine, program, p->g->store->config, words, i->id, &e))
+	    runner_run(p->opt->engine, program, p->g->store, words, i->id, &e))
 		set_note(i, e.msg);
 }
 

@@ -174,21 +174,30 @@ static void compare(const struct store_config *ours, const struct libpod_config 
 		    said->driver);
 }
 
+/* ERR_CHANGED only if it kept changing. */
+static int read_database(
+    int dirfd, const char *path, read_fn *read, struct libpod_config *out, struct err *e)
+{
+	int r = 0;
+
+	for (int i = 1; i <= TRIES; i++) {
+		r = read(dirfd, path, i == TRIES, out, e);
+		if (r != ERR_CHANGED && (r != ERR_MALFORMED || i >= TRIES_MALFORMED))
+			break;
+		if (i < TRIES)
+			nanosleep(&(struct timespec){.tv_nsec = TRY_EVERY_NS}, NULL);
+	}
+	return r;
+}
+
 static void check_database(const struct store *s, int dirfd, const char *path,
     read_fn *read, struct findings *findings)
 {
 	struct libpod_config said CLEANUP_LIBPOD_CONFIG = {0};
 	struct finding *f;
 	struct err e;
-	int r = 0;
+	int r = read_database(dirfd, path, read, &said, &e);
 
-	for (int i = 1; i <= TRIES; i++) {
-		r = read(dirfd, path, i == TRIES, &said, &e);
-		if (r != ERR_CHANGED && (r != ERR_MALFORMED || i >= TRIES_MALFORMED))
-			break;
-		if (i < TRIES)
-			nanosleep(&(struct timespec){.tv_nsec = TRY_EVERY_NS}, NULL);
-	}
 	if (r == ERR_NOT_FOUND)
 		return;
 	if (!r) {
@@ -200,13 +209,33 @@ static void check_database(const struct store *s, int dirfd, const char *path,
 	finding_found(f, "%s", e.msg);
 }
 
+/* Below the graph root. */
+static const struct {
+	const char *path;
+	read_fn *read;
+} databases[] = {{"libpod/bolt_state.db", read_bolt_file}, {"db.sql", read_sqlite_file},
+    {"libpod/db.sql", read_sqlite_file}};
+
+bool libpod_leaves_driver(const struct store *s)
+{
+	bool leaves = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(databases); i++) {
+		struct libpod_config said CLEANUP_LIBPOD_CONFIG = {0};
+		struct err ignored;
+
+		if (read_database(s->places[0].root_fd, databases[i].path,
+			databases[i].read, &said, &ignored) == 0)
+			leaves |= !said.driver || !said.driver[0];
+	}
+	return leaves;
+}
+
 void libpod_check(const struct store *s, struct findings *findings)
 {
-	int root = s->places[0].root_fd;
-
-	check_database(s, root, "libpod/bolt_state.db", read_bolt_file, findings);
-	check_database(s, root, "db.sql", read_sqlite_file, findings);
-	check_database(s, root, "libpod/db.sql", read_sqlite_file, findings);
+	for (size_t i = 0; i < ARRAY_LEN(databases); i++)
+		check_database(s, s->places[0].root_fd, databases[i].path,
+		    databases[i].read, findings);
 	/* With transient_store podman keeps it in the run root. */
 	if (s->runroot_fd >= 0)
 		check_database(s, s->runroot_fd, "db.sql", read_sqlite_file, findings);

@@ -28,6 +28,12 @@ MUSTUSE int libpod_read_bolt(int fd, struct libpod_config *out, struct err *e);
 MUSTUSE int libpod_read_sqlite(
     const void *data, size_t len, struct libpod_config *out, struct err *e);
 
+/*
+ * True if a database says that podman itself found the driver: then it refuses to have it named, even by the
+ * right name ("database configuration mismatch").
+ */
+bool libpod_leaves_driver(const struct store *s);
+
 /* Every database that podman would consult for this store; deviations are findings. */
 void libpod_check(const struct store *s, struct findings *findings);
 

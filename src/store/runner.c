@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "store/libpod.h"
 #include "store/rootless.h"
 
 #define REQUEST_MAX 65536
@@ -281,9 +282,10 @@ static int add_option(
 }
 
 static int write_request(struct buf *request, enum runner_program p,
-    const struct store_config *c, const char *const words[], const char *id,
-    struct err *e)
+    const struct store *store, const char *const words[], const char *id, struct err *e)
 {
+	const struct store_config *c = store->config;
+	bool unnamed = p == RUN_PODMAN && libpod_leaves_driver(store);
 	char number = (char)p;
 	int r = buf_add(request, &number, 1, e);
 
@@ -293,7 +295,7 @@ static int write_request(struct buf *request, enum runner_program p,
 		r = add_option(request, "--root", c->graphroot, e);
 	if (!r)
 		r = add_option(request, "--runroot", c->runroot, e);
-	if (!r)
+	if (!r && !unnamed)
 		r = add_option(
 		    request, "--storage-driver", store_driver_name(c->driver), e);
 	if (!r)
@@ -321,9 +323,8 @@ static char *last_line(char *said)
 	return lf ? lf + 1 : said;
 }
 
-int runner_run(struct runner *en, enum runner_program p,
-    const struct store_config *config, const char *const words[], const char *id,
-    struct err *e)
+int runner_run(struct runner *en, enum runner_program p, const struct store *store,
+    const char *const words[], const char *id, struct err *e)
 {
 	CLEANUP_BUF struct buf request;
 	struct answer a;
@@ -334,7 +335,7 @@ int runner_run(struct runner *en, enum runner_program p,
 	if (!runner_has(en, p))
 		return err_set(e, ERR_NOT_FOUND, "%s is not installed", program_names[p]);
 	buf_init(&request, REQUEST_MAX);
-	r = write_request(&request, p, config, words, id, e);
+	r = write_request(&request, p, store, words, id, e);
 	if (r)
 		return r;
 	if (send(en->fd, request.data, request.len, MSG_NOSIGNAL) !=

@@ -35,7 +35,6 @@ bool runner_has(const struct runner *en, enum runner_program p);
  * said unless it ends with status 0; it is killed after ten minutes.
  */
 MUSTUSE int runner_run(struct runner *en, enum runner_program p,
-    const struct store_config *config, const char *const words[], const char *id,
-    struct err *e);
+    const struct store *store, const char *const words[], const char *id, struct err *e);
 
 #endif

@@ -31,7 +31,7 @@ static char *engine_gets(enum engine engine, const char *const *argv)
 
 	engine_command_parse(engine, argv, &k);
 	assert_int_equal(buildargs_check(argv, &k, &e), 0);
-	buildargs_make(argv, &k, &s, &args);
+	buildargs_make(argv, &k, &s, true, &args);
 	for (size_t i = 0; i < args.argc; i++) {
 		char *more = xasprintf("%s%s%s", all, i ? " " : "", args.argv[i]);
 
