@@ -40,7 +40,7 @@ static void pause_a_little(void)
  * One attempt at the end. *done: all is sealed, or spoiled; otherwise something that it used is not sealed
  * yet, and other builds run that may do it.
  */
-static int try_to_end(struct build *b, bool again, bool *done, struct err *e)
+static int try_to_end(struct build *b, bool again, bool last, bool *done, struct err *e)
 {
 	CLEANUP_INFLIGHT_OTHERS struct inflight_others others = {0};
 	CLEANUP_BUILD_WORK struct build_work w = {0};
@@ -57,19 +57,21 @@ static int try_to_end(struct build *b, bool again, bool *done, struct err *e)
 		build_check_own(b, &w);
 	if (!r && !is_spoiled(b) && (w.n_made || b->c->n_names))
 		r = build_seal(b, &w, e);
-	if (!r && w.open && again && others.n == 0 && !is_spoiled(b))
+	if (!r && w.open && again && (others.n == 0 || last) && !is_spoiled(b))
 		findings_move(&b->out->findings, &w.findings);
 	*done = !w.open || is_spoiled(b);
 	return r;
 }
 
-static int end(struct build *b, struct err *e)
+/* Others may build for hours: who does not want to wait for them says so with a signal. */
+static int end(struct build *b, int signals, struct err *e)
 {
-	bool done = false;
-	int r = try_to_end(b, false, &done, e);
+	bool done = false, told = false;
+	int r = try_to_end(b, false, false, &done, e);
 
 	while (!r && !done) {
-		r = try_to_end(b, true, &done, e);
+		told = told || build_is_told_to_end(signals);
+		r = try_to_end(b, true, told, &done, e);
 		if (!r && !done)
 			pause_a_little();
 	}
@@ -115,7 +117,7 @@ static int run(struct build *b, struct err *e)
 	b->out->outcome = BUILD_SPOILED;
 	r = build_run(b, engine, signals, e);
 	if (!r)
-		r = end(b, e);
+		r = end(b, signals, e);
 	if (!r && !is_spoiled(b))
 		r = build_seal_caches(b, e);
 	if (!r && !is_spoiled(b)) {

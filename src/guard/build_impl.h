@@ -72,6 +72,8 @@ void build_hold_end(struct build_hold *h, bool let_go);
 
 /* From here on signals do not end this process: what the engine leaves has to be seen to. */
 MUSTUSE int build_take_signals(int *signals, struct err *e);
+/* True if one came that is meant to end it. */
+bool build_is_told_to_end(int signals);
 /* Attends to the engine to its end; starts it if nobody did (0). */
 MUSTUSE int build_run(struct build *b, pid_t engine, int signals, struct err *e);
 
@@ -80,10 +82,10 @@ MUSTUSE int build_run(struct build *b, pid_t engine, int signals, struct err *e)
 /* What this build made, and whether all that it used is sealed by now. */
 struct build_work {
 	struct survey survey;
-	bool *made; /* by index in survey.records.images: not sealed, and this build's */
+	/* By index in survey.records.images: this build's, not sealed yet, and all that went into it is. */
+	bool *made;
 	size_t n_made;
-	bool foreign_base; /* which ones stand on it is not known: none is sealed yet */
-	bool open;	   /* something that it used is not sealed: see `findings` */
+	bool open; /* something that it used is not sealed: see `findings` */
 	struct findings findings;
 };
 /* Names that lead elsewhere join out->findings. */
@@ -102,8 +104,8 @@ bool build_leads_to(const struct store_image *i, const char *name);
 
 /* What the engine builds from, by its containers. Needs b->creations, else none is known. */
 MUSTUSE int build_note_sources(struct build *b, struct err *e);
-/* True if something that was made was built on this image. */
-bool build_stands_on(
+/* The first event that makes something that was built on this image; SIZE_MAX: nothing was. */
+size_t build_stands_on(
     struct build *b, const struct build_work *w, const struct store_image *i);
 
 /* ---- build_own.c: is what it made as it made it ---- */

@@ -65,31 +65,34 @@ static void look_for(void *ctx, const struct digest *steps, size_t n)
 struct origin {
 	struct build *b;
 	const struct build_work *w;
-	bool found; /* something that was made stands on it */
+	size_t first; /* the first event that makes something that stands on it */
 };
 
 static void look_in_work(void *ctx, const struct digest *steps, size_t n)
 {
 	struct origin *o = ctx;
-	struct search s = {.n = n};
 
 	/* Without steps it leaves no trace. */
-	if (n == 0)
-		return;
-	s.last = &steps[n - 1];
-	for (size_t i = 0; i < o->w->survey.records.n_images && !s.found; i++) {
-		if (o->w->made[i])
-			image_each_history(o->b->g->store,
-			    &o->w->survey.records.images[i], look_for, &s);
+	for (size_t i = 0; n && i < o->w->survey.records.n_images; i++) {
+		const struct store_image *m = &o->w->survey.records.images[i];
+		struct search s = {.last = &steps[n - 1], .n = n};
+		size_t at = buildlog_made(&o->b->log, m->id);
+
+		if (!o->w->made[i])
+			continue;
+		image_each_history(o->b->g->store, m, look_for, &s);
+		/* What the engine does not speak of may be the first of all. */
+		at = at == SIZE_MAX ? 0 : at;
+		if (s.found && at < o->first)
+			o->first = at;
 	}
-	o->found |= s.found;
 }
 
-bool build_stands_on(
+size_t build_stands_on(
     struct build *b, const struct build_work *w, const struct store_image *i)
 {
-	struct origin o = {.b = b, .w = w};
+	struct origin o = {.b = b, .w = w, .first = SIZE_MAX};
 
 	image_each_history(b->g->store, i, look_in_work, &o);
-	return o.found;
+	return o.first;
 }

@@ -165,6 +165,13 @@ int build_take_signals(int *signals, struct err *e)
 	return *signals < 0 ? err_sys(e, "signalfd") : 0;
 }
 
+bool build_is_told_to_end(int signals)
+{
+	struct signalfd_siginfo info;
+
+	return read(signals, &info, sizeof(info)) == sizeof(info);
+}
+
 int build_run(struct build *b, pid_t engine, int signals, struct err *e)
 {
 	struct attendance a = {

@@ -164,20 +164,26 @@ static size_t first_foreign_source(struct build *b, struct build_work *w)
 	return first;
 }
 
-/* Images that are neither sealed nor this build's: was anything built on them? */
-static void find_foreign_bases(struct build *b, struct build_work *w)
+/* The first event that makes something on an image that is neither sealed nor this build's. */
+static size_t first_foreign_base(struct build *b, struct build_work *w)
 {
 	const struct records *r = &w->survey.records;
+	size_t first = b->log.n;
 
 	for (size_t i = 0; i < r->n_images && w->n_made; i++) {
 		const struct store_image *m = &r->images[i];
+		size_t at;
 
-		if (!w->made[i] && !build_is_sealed(b, m->id) &&
-		    build_stands_on(b, w, m)) {
-			use(w, m->id, NULL, "built on, and not sealed");
-			w->foreign_base = true;
-		}
+		if (w->made[i] || build_is_sealed(b, m->id))
+			continue;
+		at = build_stands_on(b, w, m);
+		if (at == SIZE_MAX)
+			continue;
+		use(w, m->id, NULL, "built on, and not sealed");
+		if (at < first)
+			first = at;
 	}
+	return first;
 }
 
 /* What was made after the first use of something foreign, or stands on it, is not sealed yet. */
@@ -190,8 +196,10 @@ static void hold_back(struct build *b, struct build_work *w, size_t foreign)
 
 		if (layer)
 			use(w, m->id, layer, "stands on a layer that is not sealed");
-		if (layer || (at != SIZE_MAX && at >= foreign))
+		if (w->made[i] && (layer || (at != SIZE_MAX && at >= foreign))) {
 			w->made[i] = false;
+			w->n_made--;
+		}
 	}
 }
 
@@ -256,7 +264,7 @@ static void check_result(struct build *b, struct build_work *w)
 int build_work_find(struct build *b, struct build_work *out, struct err *e)
 {
 	CLEANUP_FINDINGS struct findings ignored = {0};
-	size_t foreign, foreign_hit;
+	size_t foreign, other;
 	int r;
 
 	*out = (struct build_work){0};
@@ -266,12 +274,11 @@ int build_work_find(struct build *b, struct build_work *out, struct err *e)
 	find_made(b, out);
 	check_names(b, out);
 	check_result(b, out);
-	find_foreign_bases(b, out);
-	foreign = first_foreign_source(b, out);
-	foreign_hit = first_foreign_hit(b, out);
-	if (foreign_hit < foreign)
-		foreign = foreign_hit;
-	hold_back(b, out, out->foreign_base ? 0 : foreign);
+	foreign = first_foreign_base(b, out);
+	other = first_foreign_source(b, out);
+	foreign = other < foreign ? other : foreign;
+	other = first_foreign_hit(b, out);
+	hold_back(b, out, other < foreign ? other : foreign);
 	return 0;
 }
 
