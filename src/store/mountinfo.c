@@ -51,7 +51,8 @@ int mountinfo_below(
 	size_t size = 0;
 	bool more = true;
 
-	if (!f && (errno == ENOENT || errno == ESRCH))
+	/* EINVAL: it is about to be gone. */
+	if (!f && (errno == ENOENT || errno == ESRCH || errno == EINVAL))
 		return err_set(e, ERR_NOT_FOUND, "%s does not exist", file);
 	if (!f)
 		return err_sys(e, "%s", file);

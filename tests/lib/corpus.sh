@@ -3,8 +3,9 @@
 # corpus.sh: what the runners of tests/attacks and tests/benign share: which engines and drivers,
 # one process for each pair, one merged TAP stream on standard output.
 #
-# A runner sets HERE (its directory) and USAGE, defines runner_option OPTION and run_case FILE (called
-# with the engine up and the store made), and calls corpus_options "$@", then corpus_run.
+# A runner sets HERE (its directory), USAGE, and ONE_BY_ONE where pairs would disturb each other; defines
+# runner_option OPTION and run_case FILE (called with the engine up and the store made); and calls
+# corpus_options "$@", then corpus_run.
 
 # shellcheck disable=SC2153 # the runner sets it
 LIB=$HERE/../lib
@@ -59,6 +60,7 @@ corpus_run() {
 		for pair in $PAIRS; do
 			(corpus_pair "$pair") &
 			: >"$SCRATCH/pid.$!"
+			[ -z "${ONE_BY_ONE-}" ] || wait
 		done
 		wait
 	} | tap_merge
