@@ -55,7 +55,8 @@ static int try_to_end(struct build *b, bool again, bool last, bool *done, struct
 		r = build_check_after(b, w.n_made > 0, e);
 	if (!r)
 		build_check_own(b, &w);
-	if (!r && !is_spoiled(b) && (w.n_made || b->c->n_names))
+	/* What is good by itself is sealed before the rest only for others that may wait for it. */
+	if (!r && !is_spoiled(b) && (w.n_made || b->c->n_names) && (!w.open || others.n))
 		r = build_seal(b, &w, e);
 	if (!r && w.open && again && (others.n == 0 || last) && !is_spoiled(b))
 		findings_move(&b->out->findings, &w.findings);
