@@ -5,12 +5,10 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "guard/build_impl.h"
 #include "guard/check.h"
-#include "store/place.h"
 
 /* When each layer of this build was finished, at the latest; zeros: it is none. */
 static struct timespec *find_finished(const struct build *b, const struct build_work *w)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * inflight.c: see inflight.h. The file of a build has a line with the store's id and one, in esc_token()'s
- * spelling, for each name, and an empty one once it has verified. It is complete before others can see it: made under a lock of the directory.
+ * spelling, for each name, and an empty one once it has verified. It is complete before others can see
+ * it: made under a lock of the directory.
  */
 #include "guard/inflight.h"
 
@@ -27,21 +28,24 @@ struct inflight {
 	char name[33];
 };
 
-/* Locked: nobody registers meanwhile, nor looks while this one does. ERR_NOT_FOUND if it is not there. */
+/*
+ * LOCK_EX: nobody registers or looks meanwhile; LOCK_SH: nobody registers. ERR_NOT_FOUND if it is not there and
+ * not to be made.
+ */
 static int open_directory(
-    const char *ledger_dir, bool registers, int *out_fd, struct err *e)
+    const char *ledger_dir, bool make, int lock, int *out_fd, struct err *e)
 {
 	CLEANUP_FD int ledger = -1, fd = -1;
 	int r = fs_open_root(ledger_dir, &ledger, e);
 
 	if (r)
 		return r;
-	if (registers && mkdirat(ledger, DIRECTORY, 0700) && errno != EEXIST)
+	if (make && mkdirat(ledger, DIRECTORY, 0700) && errno != EEXIST)
 		return err_sys(e, "ledger %s: " DIRECTORY, ledger_dir);
 	r = fs_open_dir(ledger, DIRECTORY, &fd, e);
 	if (r)
 		return r;
-	while (flock(fd, registers ? LOCK_EX : LOCK_SH)) {
+	while (flock(fd, lock)) {
 		if (errno != EINTR)
 			return err_sys(e, "ledger %s: " DIRECTORY, ledger_dir);
 	}
@@ -76,7 +80,7 @@ int inflight_enter(const char *ledger_dir, const struct store_id *store,
 
 	*out = NULL;
 	f->dirfd = f->fd = -1;
-	r = open_directory(ledger_dir, true, &f->dirfd, e);
+	r = open_directory(ledger_dir, true, LOCK_EX, &f->dirfd, e);
 	if (!r && getrandom(random, sizeof(random), 0) != sizeof(random))
 		r = err_sys(e, "cannot get random bytes");
 	if (r)
@@ -183,7 +187,7 @@ int inflight_others(const char *ledger_dir, const struct store_id *store,
 {
 	CLEANUP_NAMES struct fs_names names = {0};
 	CLEANUP_FD int dirfd = -1;
-	int r = open_directory(ledger_dir, false, &dirfd, e);
+	int r = open_directory(ledger_dir, false, LOCK_SH, &dirfd, e);
 
 	*out = (struct inflight_others){0};
 	if (r == ERR_NOT_FOUND)
@@ -201,13 +205,8 @@ int inflight_shut(const char *ledger_dir, const struct store_id *store,
     const struct inflight *self, int *out_fd, size_t *others, struct err *e)
 {
 	CLEANUP_INFLIGHT_OTHERS struct inflight_others now = {0};
-	CLEANUP_FD int ledger = -1;
-	int r = fs_open_root(ledger_dir, &ledger, e);
+	int r = open_directory(ledger_dir, true, LOCK_SH, out_fd, e);
 
-	if (!r && mkdirat(ledger, DIRECTORY, 0700) && errno != EEXIST)
-		r = err_sys(e, "ledger %s: " DIRECTORY, ledger_dir);
-	if (!r)
-		r = open_directory(ledger_dir, false, out_fd, e);
 	if (!r)
 		r = inflight_others(ledger_dir, store, self, &now, e);
 	*others = now.n;
