@@ -85,11 +85,19 @@ store_unmount() {
 	in_engine umount -R -l "$G/$DRIVER" "$G" "$R/$DRIVER" "$R" 2>/dev/null || true
 }
 
+# A second time: a podman that was stopped may leave a child that still cleans up.
 store_clear() {
-	store_unmount
-	rm -rf "$G" "$R" "$LEDGER" "$LEDGER.trust" "$LEDGER.trust+head" "$WORK/tmp" "$WORK/evil" "$WORK/var-lib-containers"/*
+	store_remove 2>/dev/null || {
+		sleep 1
+		store_remove
+	}
 	mkdir -p "$WORK/tmp"
 	give "$WORK" "$WORK/tmp"
+}
+
+store_remove() {
+	store_unmount
+	rm -rf "$G" "$R" "$LEDGER" "$LEDGER.trust" "$LEDGER.trust+head" "$WORK/tmp" "$WORK/evil" "$WORK/var-lib-containers"/*
 }
 
 # give PATH...: to the owner of the store.
