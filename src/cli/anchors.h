@@ -3,7 +3,7 @@
 #ifndef CLI_ANCHORS_H
 #define CLI_ANCHORS_H
 
-#include "cli/jsonout.h"
+#include "base/jsonout.h"
 #include "ledger/anchor.h"
 
 /* One line for each; `indent` and the word "anchor" first. */

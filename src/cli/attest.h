@@ -4,7 +4,7 @@
 #define CLI_ATTEST_H
 
 #include "cli/cli.h"
-#include "cli/jsonout.h"
+#include "base/jsonout.h"
 #include "crypto/dsse.h"
 
 /*

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/entries.h"
+#include "cli/report.h"
 
 struct arguments {
 	bool json;
@@ -81,7 +82,7 @@ static int print_json(struct ledger *l, uint64_t first, struct err *e)
 	r = ledger_replay(l, collect, &c, e);
 	jsonout_end(&j, ']');
 	jsonout_end(&j, '}');
-	return r ? r : jsonout_print(&j, e);
+	return r ? r : report_json(&j, e);
 }
 
 static int write_text(void *ctx, FILE *to, struct err *e)

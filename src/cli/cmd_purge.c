@@ -8,6 +8,7 @@
 
 #include "base/esc.h"
 #include "cli/purge_report.h"
+#include "cli/report.h"
 
 struct arguments {
 	struct purge_options purge;

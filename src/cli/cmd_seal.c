@@ -124,7 +124,7 @@ static int print_json(const struct session *s, const struct seal_result *r, stru
 	jsonout_u64(&j, "ledger_size", ledger_head(s->ledger)->size);
 	report_findings_json(&j, &r->findings);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 /* Sealed, but the store holds what must be denied: that is no clean ending. */

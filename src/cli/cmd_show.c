@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/entries.h"
+#include "cli/report.h"
 
 /* Shorter prefixes would match by accident. */
 #define PREFIX_MIN 3
@@ -88,7 +89,7 @@ static int print_json(struct ledger *l, const char *id, struct err *e)
 	r = find(&c, e);
 	jsonout_end(&j, ']');
 	jsonout_end(&j, '}');
-	return r ? r : jsonout_print(&j, e);
+	return r ? r : report_json(&j, e);
 }
 
 static int write_text(void *ctx, FILE *to, struct err *e)

@@ -157,7 +157,7 @@ static int print_json(
 	jsonout_u64(&j, "images", n->images);
 	jsonout_u64(&j, "images_retired", n->retired_images);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 int cmd_status(struct cli *c, int argc, char **argv, struct err *e)

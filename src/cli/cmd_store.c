@@ -176,7 +176,7 @@ static int print_json(const struct view *v, struct err *e)
 	jsonout_end(&j, ']');
 	report_findings_json(&j, &v->findings);
 	jsonout_end(&j, '}');
-	return rc ? rc : jsonout_print(&j, e);
+	return rc ? rc : report_json(&j, e);
 }
 
 int cmd_store(struct cli *c, int argc, char **argv, struct err *e)

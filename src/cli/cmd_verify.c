@@ -10,6 +10,7 @@
 #include "cli/attest.h"
 #include "cli/outfile.h"
 #include "cli/purge_report.h"
+#include "cli/report.h"
 #include "cli/statement.h"
 
 struct arguments {
@@ -159,7 +160,7 @@ static int print_json(const struct arguments *a, const struct session *s,
 		jsonout_end(&j, '}');
 	}
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 /* Programs get a document for "could not verify" too. */
@@ -172,7 +173,7 @@ static int print_json_error(const struct arguments *a, const struct err *why)
 	begin_document(&j, verdict_name(VERDICT_UNVERIFIABLE), a->verify.level);
 	jsonout_str(&j, "error", why->msg);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, &ignored);
+	return report_json(&j, &ignored);
 }
 
 /* ---- the summary for others ---- */

@@ -4,7 +4,7 @@
 #define CLI_COPIES_H
 
 #include "cli/cli.h"
-#include "cli/jsonout.h"
+#include "base/jsonout.h"
 #include "ledger/upkeep.h"
 
 /* How long they wait for who is writing the ledger, unless --wait SECONDS says otherwise. */

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "cli/jsonout.h"
+#include "base/jsonout.h"
 #include "ledger/entry.h"
 
 /* One line: number, time, op, what it is about. */

@@ -6,8 +6,9 @@
 
 #include "base/esc.h"
 #include "base/hex.h"
+#include "base/jsonout.h"
 #include "cli/cli.h"
-#include "cli/jsonout.h"
+#include "cli/report.h"
 #include "crypto/keyfile.h"
 #include "ledger/ledger_dir.h"
 
@@ -233,5 +234,5 @@ int key_show(struct cli *c, int argc, char **argv, struct err *e)
 	r = show(c, &o, &j, e);
 	jsonout_end(&j, ']');
 	jsonout_end(&j, '}');
-	return r ? r : jsonout_print(&j, e);
+	return r ? r : report_json(&j, e);
 }

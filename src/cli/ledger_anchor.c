@@ -6,6 +6,7 @@
 
 #include "cli/anchors.h"
 #include "cli/cli.h"
+#include "cli/report.h"
 
 struct options {
 	bool json, create, reset;
@@ -69,7 +70,7 @@ static int print_json(const struct cli *c, const struct ledger *l, struct err *e
 	jsonout_str(&j, "unreachable", policy);
 	anchors_print_json(&j, ledger_anchors(l));
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 int ledger_anchor(struct cli *c, int argc, char **argv, struct err *e)

@@ -60,7 +60,7 @@ static int print_json(const struct ledger *l, const struct copy_report *r, struc
 	jsonout_u64(&j, "manifests", r->kept);
 	jsonout_u64(&j, "bytes", r->bytes_after);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 int ledger_backup(struct cli *c, int argc, char **argv, struct err *e)

@@ -6,6 +6,7 @@
 
 #include "base/esc.h"
 #include "cli/copies.h"
+#include "cli/report.h"
 #include "ledger/audit.h"
 
 struct arguments {
@@ -99,7 +100,7 @@ static int print_json(const struct audit_report *a, struct err *e)
 	jsonout_u64(&j, "checkpoints", a->checkpoints);
 	jsonout_u64(&j, "manifests", a->manifests);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 int ledger_check(struct cli *c, int argc, char **argv, struct err *e)

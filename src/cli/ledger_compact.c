@@ -70,7 +70,7 @@ static int print_json(
 	jsonout_u64(&j, "manifests_dropped", r->dropped);
 	jsonout_u64(&j, "manifests_dropped_bytes", r->dropped_bytes);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 int ledger_compact(struct cli *c, int argc, char **argv, struct err *e)

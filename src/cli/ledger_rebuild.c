@@ -5,6 +5,7 @@
 
 #include "base/esc.h"
 #include "cli/copies.h"
+#include "cli/report.h"
 
 static int print_text(const struct cli *c, const struct ledger *l,
     const struct copy_report *r, struct err *e)
@@ -35,7 +36,7 @@ static int print_json(const struct ledger *l, const struct copy_report *r, struc
 	jsonout_bool(&j, "checkpoints_lost", r->heads_lost);
 	jsonout_u64(&j, "checkpoints_left_out", r->heads_left_out);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 int ledger_check_rebuild(struct cli *c, unsigned wait_s, bool json, struct err *e)

@@ -65,7 +65,7 @@ static int print_json(const struct restored *r, struct err *e)
 	jsonout_bool(&j, "key_restored", r->key);
 	jsonout_bool(&j, "statprint_key_restored", r->statprint_key);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }
 
 int ledger_restore(struct cli *c, int argc, char **argv, struct err *e)

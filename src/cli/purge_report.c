@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* purge_report.c: see purge_report.h. */
 #include "cli/purge_report.h"
+#include "cli/report.h"
 
 #include <string.h>
 
@@ -110,5 +111,5 @@ int purge_report_json(const struct session *s, const struct purge_options *opt,
 	purge_report_members(&j, r);
 	report_findings_json(&j, &r->verify.findings);
 	jsonout_end(&j, '}');
-	return jsonout_print(&j, e);
+	return report_json(&j, e);
 }

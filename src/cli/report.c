@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/esc.h"
+#include "guard/finding_json.h"
 #include "guard/policy.h"
 
 #define ID_SHORT 12
@@ -99,22 +100,17 @@ void report_remedies(FILE *to, const struct findings *list)
 void report_findings_json(struct jsonout *j, const struct findings *list)
 {
 	jsonout_begin(j, "findings", '[');
-	for (size_t i = 0; i < list->n; i++) {
-		const struct finding *f = &list->v[i];
-
-		jsonout_begin(j, NULL, '{');
-		jsonout_str(j, "class", finding_class_name(f->class));
-		jsonout_str(j, "severity", severity_name(f->severity));
-		jsonout_str(j, "layer", f->layer);
-		jsonout_str(j, "image", f->image);
-		jsonout_str(j, "used_by", f->used_by);
-		jsonout_str(j, "path", f->path);
-		jsonout_str(j, "expected", f->expected);
-		jsonout_str(j, "found", f->found);
-		jsonout_end(j, '}');
-	}
+	for (size_t i = 0; i < list->n; i++)
+		finding_json(j, NULL, &list->v[i]);
 	jsonout_end(j, ']');
 	jsonout_u64(j, "findings_dropped", list->dropped);
+}
+
+int report_json(const struct jsonout *j, struct err *e)
+{
+	if (fputs(j->text.data, stdout) == EOF || putchar('\n') == EOF || fflush(stdout))
+		return err_sys(e, "standard output");
+	return 0;
 }
 
 void report_size(double bytes, char out[static REPORT_SIZE_MAX])

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/finding.h"
-#include "cli/jsonout.h"
+#include "base/jsonout.h"
 
 /* Findings as text, one block each, to `to`; colour if it is a terminal. */
 void report_findings(FILE *to, const struct findings *list);
@@ -14,6 +14,9 @@ void report_findings(FILE *to, const struct findings *list);
 void report_remedies(FILE *to, const struct findings *list);
 /* Array "findings" and number "findings_dropped" into an open JSON object. */
 void report_findings_json(struct jsonout *j, const struct findings *list);
+
+/* Writes the document and a newline to standard output. */
+MUSTUSE int report_json(const struct jsonout *j, struct err *e);
 
 /* "1 layer", "2 layers": what follows the noun. */
 #define REPORT_S(n) ((n) == 1 ? "" : "s")

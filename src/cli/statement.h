@@ -7,7 +7,7 @@
 #ifndef CLI_STATEMENT_H
 #define CLI_STATEMENT_H
 
-#include "cli/jsonout.h"
+#include "base/jsonout.h"
 #include "cli/sealed_object.h"
 
 /* ERR_REFUSED: a layer that it stands on is not sealed. */

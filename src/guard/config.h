@@ -22,6 +22,16 @@
  *   tpm = 0x01500020
  *   tcti = device:/dev/tpmrm0
  *   unreachable = strict       # strict, off, grace 7d
+ *   [watch]
+ *   source = auto              # auto, inotify, fanotify
+ *   pass = 10m                 # every so often every inode is looked at; 30s to 7d
+ *   socket = /run/layerseal/watch.sock  # or none
+ *   alarm-command = /path      # gets the alarm as JSON on standard input
+ *   alarm-interval = 10s       # at most one run in that time
+ *   metrics = /path/file.prom
+ *   journal = yes
+ *   seal-users = NAME,UID ...  # who may seal through the socket
+ *   seal-groups = NAME,GID ...
  *
  * The file decides what is denied, so it is trusted only if nobody but root or its user can write it.
  */
@@ -42,6 +52,21 @@ struct key_settings {
 	char *credential; /* of PASSPHRASE_CREDENTIAL */
 };
 
+struct watch_settings {
+	char *source; /* as watch/source.h spells it; NULL: auto */
+	unsigned pass_s;
+	char *socket; /* NULL: the default for this user */
+	bool no_socket;
+	char *alarm_command; /* absolute; NULL: none */
+	unsigned alarm_interval_s;
+	char *metrics; /* absolute; NULL: none */
+	bool no_journal;
+	uid_t *seal_uids;
+	size_t n_seal_uids;
+	gid_t *seal_gids;
+	size_t n_seal_gids;
+};
+
 struct config {
 	struct policy policy;
 	enum verify_level level;
@@ -53,6 +78,7 @@ struct config {
 	struct key_settings key;
 	struct anchor_settings anchors;
 	char *trust_file; /* absolute; NULL: the default for the ledger */
+	struct watch_settings watch;
 	char *attest_key; /* file of the key that signs attestations; owned, NULL: none */
 };
 

@@ -76,6 +76,17 @@ bool policy_heals(const struct policy *p, const struct findings *list)
 	return heals;
 }
 
+void policy_digest(const struct policy *p, struct digest *out)
+{
+	char text[2 * FINDING_CLASS_COUNT];
+
+	for (size_t c = 0; c < FINDING_CLASS_COUNT; c++) {
+		text[2 * c] = (char)('0' + p->severity[c]);
+		text[2 * c + 1] = p->purge[c] ? 'p' : '-';
+	}
+	sha256(text, sizeof(text), out);
+}
+
 void policy_apply(const struct policy *p, struct findings *list)
 {
 	for (size_t i = 0; i < list->n; i++)

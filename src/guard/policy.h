@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/finding.h"
+#include "crypto/digest.h"
 
 struct policy {
 	enum severity severity[FINDING_CLASS_COUNT];
@@ -29,6 +30,9 @@ MUSTUSE int policy_set(
 void policy_set_purge(struct policy *p, enum finding_class c);
 /* True if some class is to be purged; of those in a list, unless that is NULL. */
 bool policy_heals(const struct policy *p, const struct findings *list);
+
+/* SHA-256 over what each class means: equal policies judge alike. */
+void policy_digest(const struct policy *p, struct digest *out);
 
 /* Gives every finding its severity and drops the ignored ones. */
 void policy_apply(const struct policy *p, struct findings *list);

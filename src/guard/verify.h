@@ -57,6 +57,9 @@ struct verify_options {
 	bool
 	    cached; /* read through the page cache: faster, blind to writes below the file system */
 	bool without_trees; /* records, structure and images only */
+	/* The trees of these layers alone are answered for; all else as ever. NULL: of all in scope. */
+	const char *const *trees;
+	size_t n_trees;
 	/* What an earlier verification kept: a layer that was written to since is a finding. */
 	const struct layer_prints *before;
 	bool keep_prints;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jsonout.h: a small JSON writer: fixed order of members, everything escaped by esc_json(). Output is
- * collected and written at once, so that a failing command never leaves half a document.
+ * jsonout.h: a small JSON writer: fixed order of members, everything escaped by esc_json(). Text is
+ * collected, so that a failing command never leaves half a document.
  */
-#ifndef CLI_JSONOUT_H
-#define CLI_JSONOUT_H
+#ifndef BASE_JSONOUT_H
+#define BASE_JSONOUT_H
 
 #include "base/buf.h"
 
@@ -25,8 +25,5 @@ void jsonout_u64(struct jsonout *j, const char *name, uint64_t value);
 void jsonout_bool(struct jsonout *j, const char *name, bool value);
 void jsonout_seconds(
     struct jsonout *j, const char *name, double value); /* three decimals */
-
-/* Writes the document and a newline to standard output. */
-MUSTUSE int jsonout_print(struct jsonout *j, struct err *e);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jsonout.c: see jsonout.h. */
-#include "cli/jsonout.h"
+#include "base/jsonout.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -96,12 +96,4 @@ void jsonout_seconds(struct jsonout *j, const char *name, double value)
 
 	put_name(j, name);
 	must(buf_addf(&j->text, &e, "%.3f", value));
-}
-
-int jsonout_print(struct jsonout *j, struct err *e)
-{
-	put(j, "\n");
-	if (fwrite(j->text.data, 1, j->text.len, stdout) != j->text.len || fflush(stdout))
-		return err_sys(e, "standard output");
-	return 0;
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writer.h: who wrote, as far as the kernel still tells when the event is read: a process may be gone by then, and a
+ * program may have been replaced by exec since. A hint for people, never a reason to trust a change.
+ */
+#ifndef WATCH_WRITER_H
+#define WATCH_WRITER_H
+
+#include <sys/types.h>
+
+#include "base/base.h"
+
+#define WRITER_PROGRAM_MAX 256
+
+struct writer {
+	pid_t pid;	/* in our pid namespace */
+	bool looked_at; /* it was there: uid and program are its */
+	uid_t uid;
+	char program
+	    [WRITER_PROGRAM_MAX]; /* path of its executable, cut at the end; untrusted */
+	bool in_container;	  /* its mount namespace is not ours */
+};
+
+/* `pidfd`: of the event, or -1; with it the answer is sure to be about that very process. */
+void writer_look_at(pid_t pid, int pidfd, struct writer *out);
+
+#endif
