@@ -11,6 +11,7 @@
 #define WATCH_OUTLET_H
 
 #include "base/finding.h"
+#include "base/jsonout.h"
 #include "guard/config.h"
 #include "watch/source.h"
 
