@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.c: see config.h. */
-#include "guard/config.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "base/fs.h"
+#include "guard/config_impl.h"
 
 void config_default(struct config *c)
 {
 	*c = (struct config){.level = LEVEL_STAT, .gate_unsealed = GATE_FRESH};
 	policy_default(&c->policy);
+	watch_settings_default(&c->watch);
 }
 
 void config_release(struct config *c)
@@ -19,6 +19,7 @@ void config_release(struct config *c)
 	free(c->key.name);
 	free(c->key.credential);
 	free(c->attest_key);
+	watch_settings_release(&c->watch);
 	config_default(c);
 }
 
@@ -36,7 +37,7 @@ static int set_threads(struct config *c, const char *value, struct err *e)
 	return 0;
 }
 
-static int set_flag(bool *to, const char *name, const char *value, struct err *e)
+int config_flag(bool *to, const char *name, const char *value, struct err *e)
 {
 	*to = strcmp(value, "yes") == 0;
 	if (*to || strcmp(value, "no") == 0)
@@ -54,13 +55,13 @@ static int set_verify(
 		return 0;
 	}
 	if (strcmp(name, "cached") == 0)
-		return set_flag(&c->cached, name, value, e);
+		return config_flag(&c->cached, name, value, e);
 	if (strcmp(name, "threads") == 0)
 		return set_threads(c, value, e);
 	return err_set(e, ERR_USAGE, "section [verify] has no setting '%s'", name);
 }
 
-static int set_path(char **path, const char *name, const char *value, struct err *e)
+int config_path(char **path, const char *name, const char *value, struct err *e)
 {
 	if (value[0] != '/')
 		return err_set(
@@ -74,7 +75,7 @@ static int set_ledger(
     struct config *c, const char *name, const char *value, struct err *e)
 {
 	if (strcmp(name, "trust") == 0)
-		return set_path(&c->trust_file, name, value, e);
+		return config_path(&c->trust_file, name, value, e);
 	return err_set(e, ERR_USAGE, "section [ledger] has no setting '%s'", name);
 }
 
@@ -165,7 +166,7 @@ static int set_key(struct config *c, const char *name, const char *value, struct
 static int set_gate(struct config *c, const char *name, const char *value, struct err *e)
 {
 	if (strcmp(name, "whiteout-files") == 0)
-		return set_flag(&c->whiteout_files, name, value, e);
+		return config_flag(&c->whiteout_files, name, value, e);
 	if (strcmp(name, "mount") == 0) {
 		c->gate_fuse = strcmp(value, "fuse") == 0;
 		if (!c->gate_fuse && strcmp(value, "kernel") != 0)
@@ -210,6 +211,11 @@ static int set_anchor(
 	return anchor_settings_set(&c->anchors, name, value, e);
 }
 
+static int set_watch(struct config *c, const char *name, const char *value, struct err *e)
+{
+	return watch_settings_set(&c->watch, name, value, e);
+}
+
 typedef int set_fn(struct config *c, const char *name, const char *value, struct err *e);
 
 static const struct section {
@@ -223,6 +229,7 @@ static const struct section {
     {"[findings]", set_finding},
     {"[attest]", set_attest},
     {"[gate]", set_gate},
+    {"[watch]", set_watch},
 };
 
 static int enter_section(const char *line, const struct section **out, struct err *e)

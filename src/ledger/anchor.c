@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "ledger/anchor_impl.h"
 
 /* Writers hold the lock for milliseconds; who holds it for longer means no good. */
@@ -81,30 +82,6 @@ static int set_tpm(struct anchor_setting *a, const char *value, struct err *e)
 	return 0;
 }
 
-/* "90s", "10m", "2h", "7d" */
-static bool parse_duration(const char *text, int64_t *seconds)
-{
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	char *end;
-	unsigned long n;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-		if (end[0] == units[i].unit && !end[1] && !errno && n > 0 &&
-		    n < 1000000) {
-			*seconds = (int64_t)n * units[i].seconds;
-			return true;
-		}
-	}
-	return false;
-}
-
 static int set_unreachable(struct anchor_settings *s, const char *value, struct err *e)
 {
 	static const char grace[] = "grace ";
@@ -114,7 +91,7 @@ static int set_unreachable(struct anchor_settings *s, const char *value, struct 
 	} else if (strcmp(value, "off") == 0) {
 		s->unreachable = ANCHOR_OFF;
 	} else if (strncmp(value, grace, strlen(grace)) == 0 &&
-		   parse_duration(
+		   duration_parse(
 		       value + strlen(grace) + strspn(value + strlen(grace), " \t"),
 		       &s->grace)) {
 		s->unreachable = ANCHOR_GRACE;
