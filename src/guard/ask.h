@@ -13,18 +13,37 @@
 
 enum ask_answer {
 	ASK_ANSWERED, /* all paths were measured and compared */
-	ASK_WHOLE, /* that takes the whole layer (hard links, a directory with all that is in it): guard_verify() */
-	ASK_NOT_SEALED, /* it is not sealed, or not any more */
+	ASK_WHOLE, /* that takes the whole layer (hard links, too much below a directory): guard_verify() */
+	ASK_NOT_SEALED, /* it is not sealed, or not any more; or what is there is another creation of it */
 	ASK_LEAVING, /* the engine is removing it, or has: nothing that is found in it means anything */
 };
 
+struct ask_path {
+	const char *
+	    path; /* absolute in the tree: "/etc/passwd", "/" the root; any bytes; borrowed */
+	/*
+	 * With all that is below it: for a directory that was made, or moved to there. Without, a directory that was
+	 * sealed is compared as what it is, not by what is in it. Of one that only one side has, everything below counts
+	 * in either case.
+	 */
+	bool below;
+};
+
 /*
- * `paths`: absolute in the tree ("/etc/passwd", "/" the root), no two the same; borrowed. The directory of each is
- * asked about, too. Content of regular files is read in full, through the page cache. A mount in the place of one of them, or a
- * file that keeps changing, is a finding. ERR_* only if the ledger or the system fails.
+ * The directories that lead to each path are asked about, too. Content of regular files is read in full, through the
+ * page cache. A mount in the place of one of them, or a file that keeps changing, is a finding at the path that
+ * was asked. `findings` gets them only with ASK_ANSWERED. ERR_USAGE: no such path can be. ERR_*: the ledger or the
+ * system fails.
  */
-MUSTUSE int guard_ask(struct guard *g, const char *layer, const char *const *paths,
+MUSTUSE int guard_ask(struct guard *g, const char *layer, const struct ask_path *paths,
     size_t n, enum ask_answer *answer, struct findings *findings, struct err *e);
+
+/*
+ * Brings what is known of a layer's tree up to date with an answer about these paths: what the answer replaces goes,
+ * what is in `answer` (which is empty afterwards) comes. `known` may have findings about other things: they stay.
+ */
+void ask_update(struct findings *known, const char *layer, const struct ask_path *paths,
+    size_t n, struct findings *answer);
 
 /* True if the record says that the layer is being removed or made, or if it has neither record nor directory. */
 MUSTUSE int guard_layer_is_leaving(

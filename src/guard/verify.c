@@ -126,6 +126,15 @@ static void add_unsealed(struct verification *v, const struct store_layer *l,
 		    f, "another creation (%s) of a layer that was sealed", l->created);
 }
 
+static bool wants_tree(const struct verify_options *opt, const char *layer)
+{
+	for (size_t i = 0; opt->trees && i < opt->n_trees; i++) {
+		if (strcmp(opt->trees[i], layer) == 0)
+			return true;
+	}
+	return !opt->trees;
+}
+
 /* What one recorded layer is, and whether its tree is to be answered for. */
 static void consider_layer(struct verification *v, size_t index)
 {
@@ -154,7 +163,7 @@ static void consider_layer(struct verification *v, size_t index)
 		return;
 	}
 	check_layer_record(sealed->seal, l, st, &v->out->findings);
-	if (st->tree_ok)
+	if (st->tree_ok && wants_tree(v->opt, l->id))
 		v->subjects[v->n_subjects++] =
 		    (struct subject){.layer = l, .sealed = sealed};
 }
