@@ -6,7 +6,20 @@
 #include <string.h>
 
 #include "base/esc.h"
+#include "base/hex.h"
 #include "cli/report.h"
+
+static const char *if_id(const char *text)
+{
+	return text && strlen(text) == ENTRY_ID_LEN && hex_is(text, ENTRY_ID_LEN) ? text
+										  : NULL;
+}
+
+/* What the store called a layer need not be an id. */
+static const char *alarm_subject(const struct entry_alarm *a)
+{
+	return if_id(a->layer) ? a->layer : if_id(a->image);
+}
 
 const char *entries_subject(const struct entry *en)
 {
@@ -25,6 +38,9 @@ const char *entries_subject(const struct entry *en)
 		return en->purge.object < PURGED_NAME ? en->purge.id : NULL;
 	case ENTRY_BUILD:
 		return en->build.result[0] ? en->build.result : NULL;
+	case ENTRY_ALARM:
+		return alarm_subject(&en->alarm);
+	case ENTRY_GAP:
 	case ENTRY_SEAL_TREE:
 	case ENTRY_RETIRE_TREE:
 	case ENTRY_INIT:
@@ -40,6 +56,7 @@ const char *entries_subject(const struct entry *en)
 	return NULL;
 }
 
+/* What is told in brackets: why, or of an alarm where. */
 static const char *reason_of(const struct entry *en)
 {
 	switch (en->op) {
@@ -63,7 +80,10 @@ static const char *reason_of(const struct entry *en)
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:
 		return en->key.reason;
+	case ENTRY_ALARM:
+		return en->alarm.path;
 	case ENTRY_BUILD:
+	case ENTRY_GAP:
 	case ENTRY_INIT:
 	case ENTRY_ANCHOR:
 	case ENTRY_STATE:
@@ -95,6 +115,10 @@ static const char *text_of(const struct entry *en)
 		return en->purge.object < PURGED_NAME ? NULL : en->purge.id;
 	case ENTRY_BUILD:
 		return en->build.engine;
+	case ENTRY_ALARM:
+		return en->alarm.class;
+	case ENTRY_GAP:
+		return en->gap.kind;
 	case ENTRY_SEAL_LAYER:
 	case ENTRY_SEAL_IMAGE:
 	case ENTRY_RETIRE:

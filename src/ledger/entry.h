@@ -16,6 +16,8 @@
 #include "base/buf.h"
 #include "crypto/digest.h"
 
+struct finding;
+
 #define ENTRY_MAX_BYTES 4096
 #define STORE_ID_BYTES 16
 #define ENTRY_ID_LEN 64 /* layer and image ids: hex digits */
@@ -35,6 +37,8 @@ enum entry_op {
 	ENTRY_REMEASURE,   /* same tree, new statprint */
 	ENTRY_PURGE,	   /* something was taken out of the store, and why */
 	ENTRY_BUILD,	   /* who built what was sealed just before it, and how */
+	ENTRY_ALARM,	   /* a watcher saw something deviate */
+	ENTRY_GAP,	   /* a watcher may have missed something */
 	/* About the whole ledger: */
 	ENTRY_KEY_ADD,	  /* a key may sign larger ledgers than this entry's number */
 	ENTRY_KEY_RETIRE, /* a key may sign none larger than that with this entry last */
@@ -162,6 +166,22 @@ struct entry_build {
 	uint64_t left_out; /* arguments for which there was no room */
 };
 
+/* Texts are NULL if they do not apply; entry_alarm_set() cuts them so that every alarm has room. */
+struct entry_alarm {
+	char *class; /* finding_class_name() */
+	char *layer, *image, *path, *expected, *found;
+	/* Who wrote, as far as the kernel told. */
+	bool has_pid, has_uid;
+	uint64_t pid, uid;
+	char *program;
+	uint64_t left_out; /* alarms before this one that have no entry */
+};
+
+struct entry_gap {
+	char *kind;
+	uint64_t count; /* so many since the entry before of this kind */
+};
+
 struct entry_key {
 	char *vkey;
 	char *reason;
@@ -197,6 +217,8 @@ struct entry {
 		struct entry_remeasure remeasure;
 		struct entry_purge purge;
 		struct entry_build build;
+		struct entry_alarm alarm;
+		struct entry_gap gap;
 		struct entry_key key; /* key-add, key-retire */
 		struct entry_anchor anchor;
 		struct entry_revoke revoke; /* revoke, unrevoke */
@@ -209,6 +231,14 @@ const char *entry_op_name(enum entry_op op); /* "seal-layer" */
 const struct digest *entry_listing(const struct entry *en, uint64_t *bytes);
 /* False for what is about the whole ledger. */
 bool entry_op_of_store(enum entry_op op);
+
+/*
+ * Copies what a finding says, and who wrote (`uid` and `program` may be NULL, pid 0: not known). What is spelled in
+ * more bytes than layerseal-ledger(5) gives it is cut there and ends in "...". *out was all zero.
+ */
+void entry_alarm_set(struct entry_alarm *out, const struct finding *f);
+void entry_alarm_set_writer(
+    struct entry_alarm *out, uint64_t pid, const uint64_t *uid, const char *program);
 
 /*
  * Appends the bytes of an entry. ERR_REFUSED if it would exceed ENTRY_MAX_BYTES; ERR_INTERNAL for

@@ -111,6 +111,26 @@ static const struct field build_fields[] = {
     {0},
 };
 
+static const struct field alarm_fields[] = {
+    {"class", KIND_TEXT, AT(alarm.class), 0},
+    {"layer", KIND_TEXT_OR_NONE, AT(alarm.layer), 0},
+    {"image", KIND_TEXT_OR_NONE, AT(alarm.image), 0},
+    {"path", KIND_TEXT_OR_NONE, AT(alarm.path), 0},
+    {"expected", KIND_TEXT_OR_NONE, AT(alarm.expected), 0},
+    {"found", KIND_TEXT_OR_NONE, AT(alarm.found), 0},
+    {"pid", KIND_NUMBER_OR_NONE, AT(alarm.pid), AT(alarm.has_pid)},
+    {"uid", KIND_NUMBER_OR_NONE, AT(alarm.uid), AT(alarm.has_uid)},
+    {"program", KIND_TEXT_OR_NONE, AT(alarm.program), 0},
+    {"left-out", KIND_NUMBER, AT(alarm.left_out), 0},
+    {0},
+};
+
+static const struct field gap_fields[] = {
+    {"kind", KIND_TEXT, AT(gap.kind), 0},
+    {"count", KIND_NUMBER, AT(gap.count), 0},
+    {0},
+};
+
 static const struct field key_fields[] = {
     {"vkey", KIND_TEXT, AT(key.vkey), 0},
     {"reason", KIND_TEXT_OR_NONE, AT(key.reason), 0},
@@ -147,6 +167,8 @@ const struct entry_kind entry_kinds[ENTRY_OP_COUNT] = {
     [ENTRY_REMEASURE] = {"remeasure", remeasure_fields, true},
     [ENTRY_PURGE] = {"purge", purge_fields, true},
     [ENTRY_BUILD] = {"build", build_fields, true},
+    [ENTRY_ALARM] = {"alarm", alarm_fields, true},
+    [ENTRY_GAP] = {"gap", gap_fields, true},
     [ENTRY_KEY_ADD] = {"key-add", key_fields, false},
     [ENTRY_KEY_RETIRE] = {"key-retire", key_fields, false},
     [ENTRY_ANCHOR] = {"anchor", anchor_fields, false},

@@ -17,6 +17,7 @@ enum kind {
 	KIND_DIGEST,	      /* struct digest: "sha256:" and 64 digits */
 	KIND_DIGEST_OR_NONE,  /* struct digest: the same, or "-" for zeros */
 	KIND_NUMBER,	      /* uint64_t: decimal */
+	KIND_NUMBER_OR_NONE,  /* the same, "-" if the bool at `extra` is false */
 	KIND_TEXT,	      /* char *: a token, not empty */
 	KIND_TEXT_OR_NONE,    /* char *: a token, or "-" for NULL */
 	KIND_TEXT_OR_NO_LINE, /* char *: a token, or no line at all for NULL */

@@ -54,6 +54,10 @@ static int put_value(
 					  : put_digest(out, at, e);
 	case KIND_NUMBER:
 		return buf_addf(out, e, "%" PRIu64, *(const uint64_t *)at);
+	case KIND_NUMBER_OR_NONE:
+		return *(const bool *)(base + f->extra)
+			   ? buf_addf(out, e, "%" PRIu64, *(const uint64_t *)at)
+			   : buf_adds(out, ENTRY_NONE, e);
 	case KIND_PATH:
 	case KIND_TEXT:
 	case KIND_TEXT_OR_NONE:

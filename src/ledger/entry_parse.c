@@ -130,6 +130,12 @@ static bool parse_print(const char *value, bool *has, uint8_t *out)
 	return hex_decode(out, 16, value);
 }
 
+static bool parse_number(const char *value, bool *has, uint64_t *out)
+{
+	*has = strcmp(value, ENTRY_NONE) != 0;
+	return !*has || decimal_parse(value, strlen(value), out);
+}
+
 static bool parse_value(const char *value, struct entry *out, const struct field *f)
 {
 	char *base = (char *)out;
@@ -146,6 +152,8 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 		       (digest_parse_text(value, at) && !digest_is_zero(at));
 	case KIND_NUMBER:
 		return decimal_parse(value, strlen(value), at);
+	case KIND_NUMBER_OR_NONE:
+		return parse_number(value, (bool *)(base + f->extra), at);
 	case KIND_TEXT:
 	case KIND_TEXT_OR_NONE:
 	case KIND_TEXT_OR_NO_LINE:

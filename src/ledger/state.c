@@ -474,6 +474,8 @@ int state_apply(struct state *s, struct record *r, struct err *e)
 	case ENTRY_PURGE:
 		return 0; /* for who reads the log; what was sealed of it is retired beside it */
 	case ENTRY_BUILD:
+	case ENTRY_ALARM:
+	case ENTRY_GAP:
 		return 0; /* for who reads the log */
 	case ENTRY_KEY_ADD:
 	case ENTRY_KEY_RETIRE:

@@ -204,6 +204,9 @@ LINES = {
     "purge": "object thing, id text, bytes number, quarantine text?, reason text",
     "build": "engine text, status number, user number, began number, result id?, containerfile digest?, sealed number,"
              " base id*, argument text*, left-out number",
+    "alarm": "class text, layer text?, image text?, path text?, expected text?, found text?, pid number?, uid number?,"
+             " program text?, left-out number",
+    "gap": "kind text, count number",
     "key-add": "vkey text, reason text?",
     "key-retire": "vkey text, reason text?",
     "revoke": "digest digest, reason text",
@@ -446,6 +449,12 @@ class State:
         pass
 
     def op_build(self, entry, store, n):
+        pass
+
+    def op_alarm(self, entry, store, n):
+        pass
+
+    def op_gap(self, entry, store, n):
         pass
 
     def op_key_add(self, entry, store, n):

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/finding.h"
 #include "ledger/entry.h"
 
 #define HEX32 "00112233445566778899aabbccddeeff"
@@ -69,6 +70,12 @@ static const char *const golden[] = {
     HEAD("build") "engine buildah\nstatus 137\nuser 0\nbegan 1\nresult " HEX64
 		  "\ncontainerfile " SHA "\nsealed 3\nbase " HEX64 "\nbase " ID2
 		  "\nargument buildah\nargument bud\nargument a\\x20b\nleft-out 7\n",
+    HEAD("alarm") "class tree-mode\nlayer no-id\nimage -\npath /etc/a\\x20b\n"
+		  "expected 0755\nfound 04755\npid 4711\nuid 0\nprogram /usr/bin/sh\n"
+		  "left-out 0\n",
+    HEAD("alarm") "class store-entry\nlayer -\nimage -\npath -\nexpected -\nfound -\n"
+		  "pid -\nuid -\nprogram -\nleft-out 18446744073709551615\n",
+    HEAD("gap") "kind overflow\ncount 3\n",
 };
 
 static char *format(const struct entry *en)
@@ -384,6 +391,80 @@ static void entries_end_at_4096_bytes(void **state)
 	refuses(longer, ENTRY_MAX_BYTES + 1, "4097 bytes");
 }
 
+/* ---- alarms ---- */
+
+static char *repeated(char byte, size_t n)
+{
+	char *text = xmalloc(n + 1);
+
+	memset(text, byte, n);
+	text[n] = '\0';
+	return text;
+}
+
+/* Whatever an attacker calls a file, and however long: there is an entry, and each text has its share. */
+static void every_alarm_fits(void **state)
+{
+	static const char bytes[] = {'a', '-', '\\', '\n', '\xff'};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		char *text = repeated(bytes[i], 10000);
+		struct finding f = {.class = FINDING_CACHE_MOUNT_UNSEALED,
+		    .layer = text,
+		    .image = text,
+		    .path = text,
+		    .expected = text,
+		    .found = text};
+		struct entry en = {.op = ENTRY_ALARM, .time = INT64_MAX};
+		uint64_t uid = UINT64_MAX;
+		size_t spelled = bytes[i] == 'a' || bytes[i] == '-' ? 1 : 4;
+		char *out;
+
+		entry_alarm_set(&en.alarm, &f);
+		entry_alarm_set_writer(&en.alarm, UINT64_MAX, &uid, text);
+		en.alarm.left_out = UINT64_MAX;
+		out = format(&en);
+		assert_true(strlen(out) <= ENTRY_MAX_BYTES);
+		assert_true(parses(out, strlen(out)));
+		assert_int_equal(strlen(en.alarm.path), (1024 - 3) / spelled + 3);
+		assert_string_equal(en.alarm.path + strlen(en.alarm.path) - 3, "...");
+		assert_int_equal(strlen(en.alarm.layer), (192 - 3) / spelled + 3);
+		assert_int_equal(strlen(en.alarm.found), (640 - 3) / spelled + 3);
+		assert_int_equal(strlen(en.alarm.program), (512 - 3) / spelled + 3);
+		free(out);
+		free(text);
+		entry_release(&en);
+	}
+}
+
+static void an_alarm_says_what_the_finding_says(void **state)
+{
+	char *exactly = repeated('x', 1024), *one_more = repeated('x', 1025);
+	struct finding f = {.class = FINDING_TREE_CONTENT, .path = exactly};
+	struct entry en = {.op = ENTRY_ALARM};
+	char empty[] = "";
+
+	(void)state;
+	f.found = empty;
+	entry_alarm_set(&en.alarm, &f);
+	entry_alarm_set_writer(&en.alarm, 0, NULL, NULL);
+	assert_string_equal(en.alarm.class, "tree-content");
+	assert_string_equal(en.alarm.path, exactly);
+	assert_null(en.alarm.layer);
+	assert_null(en.alarm.found);
+	assert_false(en.alarm.has_pid || en.alarm.has_uid);
+	entry_release(&en);
+	en = (struct entry){.op = ENTRY_ALARM};
+	f.path = one_more;
+	entry_alarm_set(&en.alarm, &f);
+	assert_int_equal(strlen(en.alarm.path), 1024);
+	assert_string_equal(en.alarm.path + 1020, "x...");
+	entry_release(&en);
+	free(exactly);
+	free(one_more);
+}
+
 /* ---- what must not be signed ---- */
 
 static void formats_nothing_unreadable(void **state)
@@ -425,6 +506,8 @@ int main(void)
 	    cmocka_unit_test(numbers_end_at_64_bits),
 	    cmocka_unit_test(tokens_hold_no_nul),
 	    cmocka_unit_test(entries_end_at_4096_bytes),
+	    cmocka_unit_test(every_alarm_fits),
+	    cmocka_unit_test(an_alarm_says_what_the_finding_says),
 	    cmocka_unit_test(formats_nothing_unreadable),
 	};
 
