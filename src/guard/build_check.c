@@ -66,7 +66,7 @@ static int note_layer(void *ctx, const struct sealed_layer *layer, struct err *e
 	return 0;
 }
 
-int build_arm(struct build *b, struct err *e)
+static int watch_changes(struct build *b, struct err *e)
 {
 	struct {
 		struct changes_layer *v;
@@ -74,13 +74,19 @@ int build_arm(struct build *b, struct err *e)
 	} list = {0};
 	int r = ledger_each_layer(b->g->ledger, &b->g->store_id, note_layer, &list, e);
 
-	/* In this order: it makes directories that were missing. */
-	if (!r)
-		r = creations_watch(b->g->store, &b->creations, e);
+	changes_free_p(&b->changes);
 	if (!r)
 		r = changes_watch(b->g->store, list.v, list.n, &b->changes, e);
 	free(list.v);
 	return r;
+}
+
+int build_arm(struct build *b, struct err *e)
+{
+	/* In this order: it makes directories that were missing. */
+	int r = creations_watch(b->g->store, &b->creations, e);
+
+	return r ? r : watch_changes(b, e);
 }
 
 static int note_existing(struct build *b, struct err *e)
@@ -119,7 +125,11 @@ static int verify_before(
 	r = guard_heal(b->g, &o, b->c->engine, out, e);
 	if (r || out->n == 0)
 		return r;
-	/* Once more, for the prints. */
+	/* A layer that was taken out may come back by its id, if the build makes it again: that was no attack. */
+	r = watch_changes(b, e);
+	if (r)
+		return r;
+	/* Once more, for the prints, and for what was changed before that watch began. */
 	verify_result_release(&out->verify);
 	return guard_verify(b->g, &o, &out->verdict, &out->verify, e);
 }
