@@ -94,6 +94,16 @@ bool idmap_has(const struct idmap *m, uint32_t outside)
 	return false;
 }
 
+uint32_t idmap_outside(const struct idmap *m, uint32_t inside)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		if (inside < m->v[i].count)
+			return m->v[i].first + inside;
+		inside -= m->v[i].count;
+	}
+	return UINT32_MAX;
+}
+
 int idmap_lines(const struct idmap *m, struct buf *out, struct err *e)
 {
 	uint32_t inside = 0;

@@ -41,6 +41,8 @@ char *idmap_text(const struct idmap *m);
 
 /* True if the id outside has one inside. */
 bool idmap_has(const struct idmap *m, uint32_t outside);
+/* What the id inside is outside; the highest number, which is nobody's id, if there is none. */
+uint32_t idmap_outside(const struct idmap *m, uint32_t inside);
 
 /* What newuidmap(1) writes, and what /proc/PID/uid_map takes: "INSIDE OUTSIDE COUNT" lines. */
 MUSTUSE int idmap_lines(const struct idmap *m, struct buf *out, struct err *e);

@@ -143,6 +143,10 @@ static void namespaces(void **state)
 
 		assert_string_equal(text, "1000:1,100000:65536");
 	}
+	assert_int_equal(idmap_outside(&m, 0), 1000);
+	assert_int_equal(idmap_outside(&m, 1), 100000);
+	assert_int_equal(idmap_outside(&m, 65536), 165535);
+	assert_int_equal(idmap_outside(&m, 65537), UINT32_MAX);
 	/* The first one, one with a gap, one that does not begin with 0, none. */
 	assert_false(of_namespace("0 0 4294967295\n", &m));
 	assert_false(of_namespace("0 1000 1\n2 100000 65536\n", &m));

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client.c: see client.h. */
+#include "watch/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+
+#define CONNECT_MS 500 /* its queue may be full for a moment */
+#define CONNECT_PAUSE_MS 10
+#define EXTRA_MS 1000 /* for the way there and back */
+/* What ids look like in a user namespace that has no name for them: anybody's. */
+#define OVERFLOW_UID 65534
+
+char *client_default_socket(uid_t ledger_owner)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (ledger_owner == 0 || ledger_owner != geteuid())
+		return xstrdup("/run/layerseal/watch.sock");
+	if (runtime && runtime[0] == '/')
+		return xasprintf("%s/layerseal/watch.sock", runtime);
+	return xasprintf("/run/user/%u/layerseal/watch.sock", ledger_owner);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- whom to ---- */
+
+static bool is_believed(uid_t uid, uid_t ledger_owner)
+{
+	return uid != OVERFLOW_UID && (uid == 0 || uid == ledger_owner);
+}
+
+static int check_place(int dirfd, const char *name, uid_t ledger_owner, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(dirfd, &st))
+		return err_sys(e, "its directory");
+	if (!is_believed(st.st_uid, ledger_owner))
+		return err_set(e, ERR_REFUSED,
+		    "its directory is owned by uid %u, not by root or the ledger's owner",
+		    st.st_uid);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(
+		    e, ERR_REFUSED, "its directory is writable by group or others");
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? err_set(e, ERR_NOT_FOUND, "it does not exist")
+				       : err_sys(e, "cannot look at it");
+	if (!S_ISSOCK(st.st_mode) || !is_believed(st.st_uid, ledger_owner))
+		return err_set(
+		    e, ERR_REFUSED, "it is no socket of root or the ledger's owner");
+	return 0;
+}
+
+static int connect_until(
+    int fd, const struct sockaddr_un *address, int64_t deadline, struct err *e)
+{
+	while (connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
+		if (errno == ECONNREFUSED || errno == ENOENT)
+			return err_set(e, ERR_NOT_FOUND, "nobody listens");
+		if (errno != EAGAIN && errno != EINTR)
+			return err_sys(e, "cannot connect");
+		if (now_ms() >= deadline)
+			return err_set(e, ERR_IO, "it is not accepted in time");
+		(void)poll(NULL, 0, CONNECT_PAUSE_MS);
+	}
+	return 0;
+}
+
+/* Who listens: for a socket of systemd's that is systemd, which gives it to nobody but the service. */
+static int check_peer(int fd, uid_t ledger_owner, struct err *e)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		return err_sys(e, "who listens");
+	if (is_believed(peer.uid, ledger_owner))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+	    "uid %u listens, who is neither root nor the ledger's owner", peer.uid);
+}
+
+static int connect_to(
+    const char *socket_path, uid_t ledger_owner, int *out_fd, struct err *e)
+{
+	CLEANUP_FD int dirfd = -1;
+	CLEANUP_FD int fd = -1;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *name;
+	int n, r = fs_open_parent(socket_path, &dirfd, &name, e);
+
+	if (!r)
+		r = check_place(dirfd, name, ledger_owner, e);
+	if (r)
+		return r;
+	/* The directory that was looked at; and a path of any length has a short name. */
+	n = snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s",
+	    dirfd, name);
+	if (n < 0 || (size_t)n >= sizeof(address.sun_path))
+		return err_set(e, ERR_REFUSED, "its name is too long");
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(e, "socket");
+	r = connect_until(fd, &address, now_ms() + CONNECT_MS, e);
+	if (!r)
+		r = check_peer(fd, ledger_owner, e);
+	if (!r)
+		*out_fd = take_fd(&fd);
+	return r;
+}
+
+int client_connect(
+    const char *socket_path, uid_t ledger_owner, int *out_fd, struct err *e)
+{
+	int r = connect_to(socket_path, ledger_owner, out_fd, e);
+
+	return r ? err_wrap(e, "watcher at %s", socket_path) : 0;
+}
+
+/* ---- question and answer ---- */
+
+static int wait_until(int fd, short events, int64_t deadline, struct err *e)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		int64_t left = deadline - now_ms();
+		int n = left > 0 ? poll(&p, 1, (int)left) : 0;
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return err_set(e, ERR_IO, "no answer in time");
+		if (errno != EINTR)
+			return err_sys(e, "poll");
+	}
+}
+
+/* One that is turned away may have its answer before it was heard out. */
+static int send_all(int fd, const struct buf *request, int64_t deadline, struct err *e)
+{
+	size_t sent = 0;
+	int r = 0;
+
+	while (!r && sent < request->len) {
+		ssize_t n =
+		    send(fd, request->data + sent, request->len - sent, MSG_NOSIGNAL);
+
+		if (n >= 0)
+			sent += (size_t)n;
+		else if (errno == EPIPE || errno == ECONNRESET)
+			return 0;
+		else if (errno == EAGAIN)
+			r = wait_until(fd, POLLOUT, deadline, e);
+		else if (errno != EINTR)
+			r = err_sys(e, "cannot send");
+	}
+	return r;
+}
+
+/* At least one byte more of at most `len`. */
+static int receive_some(
+    int fd, struct buf *to, size_t len, int64_t deadline, struct err *e)
+{
+	int r = buf_reserve(to, len, e);
+
+	while (!r) {
+		ssize_t n = recv(fd, to->data + to->len, len, 0);
+
+		if (n > 0) {
+			to->len += (size_t)n;
+			to->data[to->len] = '\0';
+			return 0;
+		}
+		if (n == 0 || errno == ECONNRESET)
+			r = err_set(e, ERR_IO, "it hung up");
+		else if (errno == EAGAIN)
+			r = wait_until(fd, POLLIN, deadline, e);
+		else if (errno != EINTR)
+			r = err_sys(e, "cannot receive");
+	}
+	return r;
+}
+
+static int receive(int fd, struct buf *to, int64_t deadline, struct err *e)
+{
+	size_t len = 0;
+	int r = 0;
+
+	while (!r && len == 0) {
+		r = receive_some(fd, to, PROTOCOL_HEAD_MAX, deadline, e);
+		if (!r)
+			r = answer_length(to->data, to->len, &len, e);
+	}
+	while (!r && to->len < len)
+		r = receive_some(fd, to, len - to->len, deadline, e);
+	return r;
+}
+
+int client_exchange(int fd, const struct request *q, struct answer *out, struct err *e)
+{
+	CLEANUP_BUF struct buf request;
+	CLEANUP_BUF struct buf answer;
+	int64_t deadline = now_ms() + q->wait_ms + EXTRA_MS;
+	int r;
+
+	*out = (struct answer){0};
+	buf_init(&request, PROTOCOL_REQUEST_MAX);
+	buf_init(&answer, PROTOCOL_ANSWER_MAX + 2 * PROTOCOL_HEAD_MAX);
+	r = request_format(q, &request, e);
+	if (!r)
+		r = send_all(fd, &request, deadline, e);
+	if (!r)
+		r = receive(fd, &answer, deadline, e);
+	if (!r)
+		r = answer_parse(answer.data, answer.len, out, e);
+	return r ? err_wrap(e, "watcher") : 0;
+}
+
+int client_ask(const char *socket_path, uid_t ledger_owner, const struct request *r,
+    struct answer *out, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	int result = client_connect(socket_path, ledger_owner, &fd, e);
+
+	*out = (struct answer){0};
+	return result ? result : client_exchange(fd, r, out, e);
+}
