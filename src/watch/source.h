@@ -63,9 +63,13 @@ struct source_event {
 typedef void source_event_fn(void *ctx, const struct source_event *ev);
 
 struct source;
-/* SOURCE_AUTO: fanotify where it can be had, else inotify. ERR_REFUSED: the one that was asked for cannot be had. */
+/*
+ * SOURCE_AUTO: fanotify where it can be had, else inotify, for each file system (a tmpfs of an old kernel, a subvolume
+ * of btrfs has no fanotify). ERR_REFUSED: the one that was asked for cannot be had.
+ */
 MUSTUSE int source_open(enum source_kind want, struct source **out, struct err *e);
 void source_free(struct source *s); /* NULL is fine */
+/* What the roots are watched with; SOURCE_AUTO: each of both, as their file systems allow. */
 enum source_kind source_kind(const struct source *s);
 /* Readable when there may be events. */
 int source_fd(const struct source *s);
@@ -73,9 +77,11 @@ int source_fd(const struct source *s);
 /*
  * Watches a directory (`path` below base_fd, no links; "." is base_fd itself), with `deep` all that is below it on
  * the same file system. What is made below a deep one later is watched, too, before what is in it is looked
- * at. Returns after it is armed: who measures then misses nothing. `root` is any number but one in use. What cannot be
- * armed counts as a gap and is no failure of the rest; ERR_NOT_FOUND: there is no such directory; ERR_IO: it cannot be
- * watched at all.
+ * at. Returns after it is armed: who measures then misses nothing. `root` is any number; one in use is armed anew, and
+ * what was armed before under that number is forgotten after: to be done after a gap, which may hide directories
+ * that were made meanwhile. What cannot be armed counts as a gap and is no failure of the rest.
+ * ERR_NOT_FOUND: there is no such directory. ERR_REFUSED: fanotify was asked for and cannot watch its file system.
+ * ERR_IO: it cannot be watched at all. base_fd may be closed after; its mount is kept busy as long as it is watched.
  */
 MUSTUSE int source_add(struct source *s, uint32_t root, int base_fd, const char *path,
     bool deep, struct err *e);
@@ -85,7 +91,8 @@ void source_drop(struct source *s, uint32_t root);
 /*
  * Everything that happened before the call, to `fn`: events are queued by the kernel within the system call that
  * causes them. gaps[]: counts are added. ERR_IO: the source is of no use any more. Events of this process itself
- * are left out where the source tells whose they are.
+ * are left out where the source tells whose they are. What a directory that was moved to below a deep root holds
+ * may be told by later calls: then the source is readable at once. `fn` may add and drop, but not read.
  */
 MUSTUSE int source_read(struct source *s, source_event_fn *fn, void *ctx,
     uint64_t gaps[static GAP_COUNT], struct err *e);
@@ -93,7 +100,12 @@ MUSTUSE int source_read(struct source *s, source_event_fn *fn, void *ctx,
 struct source_figures {
 	uint64_t events; /* read so far */
 	size_t watches;	 /* directories */
-	size_t objects;	 /* fanotify: handles known */
+	size_t objects;	 /* with fanotify: handles known, those of directories too */
+	/*
+	 * What should be watched and is not (GAP_LIMIT, GAP_UNREADABLE, GAP_LOST), until its root is added again or
+	 * dropped. As long as it is not 0, silence means nothing.
+	 */
+	size_t blind;
 };
 void source_figures(const struct source *s, struct source_figures *out);
 

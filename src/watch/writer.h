@@ -18,10 +18,19 @@ struct writer {
 	uid_t uid;
 	char program
 	    [WRITER_PROGRAM_MAX]; /* path of its executable, cut at the end; untrusted */
-	bool in_container;	  /* its mount namespace is not ours */
+	bool in_container; /* its mount namespace is neither ours nor that of process 1 */
 };
 
 /* `pidfd`: of the event, or -1; with it the answer is sure to be about that very process. */
 void writer_look_at(pid_t pid, int pidfd, struct writer *out);
+
+/* What was found is believed for a tenth of a second: many events of one writer cost one look. All zero: empty. */
+#define WRITER_CACHE 64
+struct writer_cache {
+	struct writer v[WRITER_CACHE];
+	int64_t since[WRITER_CACHE];
+};
+/* Valid until the next call. */
+const struct writer *writer_cached(struct writer_cache *c, pid_t pid, int pidfd);
 
 #endif
