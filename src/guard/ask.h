@@ -40,7 +40,11 @@ MUSTUSE int guard_ask(struct guard *g, const char *layer, const struct ask_path 
 
 /*
  * Brings what is known of a layer's tree up to date with an answer about these paths: what the answer replaces goes,
- * what is in `answer` (which is empty afterwards) comes. `known` may have findings about other things: they stay.
+ * what is in `answer` (which is empty afterwards) comes. `known` may have findings about other things: they stay. So do
+ * those without a path (the tree itself could not be opened, or what was asked about not be measured together): they
+ * take guard_verify(). And so do other names of a hard link, which nobody may tell about: ask again about known
+ * findings of class tree-hardlink now and then.
+ * Severities in `known` are not SEVERITY_IGNORE.
  */
 void ask_update(struct findings *known, const char *layer, const struct ask_path *paths,
     size_t n, struct findings *answer);

@@ -17,8 +17,7 @@ static bool may_exist(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-static bool layer_vanished(
-    const struct guard *g, const struct records *now, const char *id)
+bool layer_vanished(const struct guard *g, const struct records *now, const char *id)
 {
 	const struct store_layer *l = records_layer(now, id);
 	char tree[STORE_TREE_PATH_MAX], *slash;

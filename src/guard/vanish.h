@@ -16,4 +16,7 @@
 MUSTUSE int vanish_forget(const struct guard *g, struct findings *findings,
     struct image_ids *seen, struct err *e);
 
+/* True if `now` says that the layer is being removed or made, or if it has neither record nor directory. */
+bool layer_vanished(const struct guard *g, const struct records *now, const char *id);
+
 #endif

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 /* The path of a layer's own directory: of overlay, the one that has diff/ in it. */
-static bool may_have(const struct store *s, size_t place, const char *id)
+bool place_has_tree(const struct store *s, size_t place, const char *id)
 {
 	char path[STORE_TREE_PATH_MAX], *slash;
 	int dirfd = s->places[place].driver_fd;
@@ -28,7 +28,7 @@ size_t place_of_tree(const struct store *s, const struct store_layer *l)
 	if (s->places[l->place].kind == PLACE_ADDITIONAL)
 		return l->place;
 	for (size_t i = 0; i < s->n_places; i++) {
-		if (s->places[i].kind != PLACE_ADDITIONAL && may_have(s, i, l->id))
+		if (s->places[i].kind != PLACE_ADDITIONAL && place_has_tree(s, i, l->id))
 			return i;
 	}
 	return l->place;

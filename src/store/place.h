@@ -12,6 +12,9 @@
 /* Index of the place whose driver directory has the layer's tree: the one podman looks in. */
 size_t place_of_tree(const struct store *s, const struct store_layer *l);
 
+/* True if the driver directory of this place has one of a layer, or cannot be looked at. */
+bool place_has_tree(const struct store *s, size_t place, const char *id);
+
 /* Index of the place whose <driver>-layers/ has the layer's tar-split and big data. */
 size_t place_of_data(const struct store *s, const struct store_layer *l);
 

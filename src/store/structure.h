@@ -19,6 +19,10 @@
 /* What a link in l/ must lead to: the id in "../<id>/diff", into `out`; false for any other text. */
 bool store_link_target(const char *target, char out[static ID_LEN + 1]);
 
+/* The short name of a layer of the overlay driver. ERR_MALFORMED: the file is there, and holds none. */
+MUSTUSE int store_read_link(const struct store *s, const struct store_layer *l,
+    char out[static LINK_LEN + 1], struct err *e);
+
 /* Per layer, in the order of records->layers. */
 struct layer_structure {
 	char link[LINK_LEN +

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "store/place.h"
 #include "store/structure_overlay.h"
 
 #define LOWER_MAX (1U << 20) /* podman's limit is 500 links of 29 bytes */
@@ -33,21 +34,42 @@ static bool is_link(const char *s, size_t len)
 	return len == LINK_LEN && strspn(s, LINK_ALPHABET) == LINK_LEN;
 }
 
+static int read_link_file(int driver_fd, const char *id, struct buf *out, struct err *e)
+{
+	char path[ID_LEN + sizeof("/link")];
+
+	snprintf(path, sizeof(path), "%s/link", id);
+	return fs_read_file(driver_fd, path, NAME_MAX, out, NULL, e);
+}
+
+int store_read_link(const struct store *s, const struct store_layer *l,
+    char out[static LINK_LEN + 1], struct err *e)
+{
+	CLEANUP_BUF struct buf text;
+	int r;
+
+	buf_init(&text, NAME_MAX);
+	r = read_link_file(s->places[place_of_tree(s, l)].driver_fd, l->id, &text, e);
+	if (!r && !is_link(text.data, text.len))
+		r = err_set(e, ERR_MALFORMED, "the link file of %.12s holds none", l->id);
+	if (!r)
+		memcpy(out, text.data, LINK_LEN + 1);
+	return r;
+}
+
 /*
  * The driver joins the content of `link` to paths that it mounts, and deletes: for a layer that is
  * about to be deleted it may be missing or empty, but not wrong.
  */
 static void read_link(struct overlay *o, const struct store_layer *l)
 {
-	char path[ID_LEN + sizeof("/link")];
 	CLEANUP_BUF struct buf text;
 	struct finding *f;
 	struct err e;
 	int r;
 
 	buf_init(&text, NAME_MAX);
-	snprintf(path, sizeof(path), "%s/link", l->id);
-	r = fs_read_file(driver_fd(o, l), path, NAME_MAX, &text, NULL, &e);
+	r = read_link_file(driver_fd(o, l), l->id, &text, &e);
 	if (!r && is_link(text.data, text.len)) {
 		char *link = o->k->layers[look_index(o->k, l)].link;
 

@@ -29,19 +29,13 @@ struct group {
 };
 
 struct compare {
-	compare_read_fn *read;
-	void *read_ctx;
 	const char *layer;
 	struct findings *out;
 	/* the sealed side */
-	const char *chunk; /* borrowed from read() */
-	size_t chunk_len;
-	bool at_end;
-	struct buf line; /* of the entry, with its LF */
+	struct lines lines;
 	struct manifest_scratch *scratch;
 	struct manifest_entry sealed;
-	bool has_sealed;   /* `sealed` was read and not matched yet */
-	struct buf before; /* path of the entry before, for the order */
+	bool has_sealed; /* `sealed` was read and not matched yet */
 	struct group removed, added;
 };
 
@@ -219,12 +213,7 @@ static void open_group(struct compare *c, struct group *g, enum finding_class cl
 
 static bool is_below(const struct group *g, const char *path)
 {
-	size_t len = g->open ? strlen(g->path) : 0;
-
-	/* The root has a slash already. */
-	if (len == 1)
-		return true;
-	return len && strncmp(path, g->path, len) == 0 && path[len] == '/';
+	return g->open && manifest_path_below(g->path, path);
 }
 
 /* Groups end with the first path that is not below them. */
@@ -381,7 +370,7 @@ static void compare_entry(
 	const struct manifest_entry *sealed = &c->sealed;
 	size_t before = c->out->n + c->out->dropped;
 
-	if (c->line.len == len && memcmp(c->line.data, line, len) == 0)
+	if (c->lines.line.len == len && memcmp(c->lines.line.data, line, len) == 0)
 		return;
 	if ((sealed->mode & S_IFMT) != (m->mode & S_IFMT)) {
 		compare_type(c, sealed, m);
@@ -393,50 +382,10 @@ static void compare_entry(
 	/* Cannot be; but two lines that differ must never pass for the same. */
 	if (c->out->n + c->out->dropped == before)
 		differ(c, FINDING_TREE_CONTENT, m->path,
-		    xstrndup(c->line.data, c->line.len), xstrndup(line, len));
+		    xstrndup(c->lines.line.data, c->lines.line.len), xstrndup(line, len));
 }
 
 /* ---- the sealed side ---- */
-
-/* The next line, with its LF, in c->line; empty at the end. */
-static int read_line(struct compare *c, struct err *e)
-{
-	buf_clear(&c->line);
-	for (;;) {
-		const char *lf =
-		    c->chunk_len ? memchr(c->chunk, '\n', c->chunk_len) : NULL;
-		size_t n = lf ? (size_t)(lf - c->chunk) + 1 : c->chunk_len;
-		int r = buf_add(&c->line, c->chunk, n, e);
-
-		if (r)
-			return r;
-		c->chunk += n;
-		c->chunk_len -= n;
-		if (lf || c->at_end)
-			return 0;
-		r = c->read(c->read_ctx, &c->chunk, &c->chunk_len, e);
-		if (r)
-			return r;
-		c->at_end = c->chunk_len == 0;
-	}
-}
-
-static int parse_sealed(struct compare *c, struct err *e)
-{
-	int r;
-
-	if (c->line.data[c->line.len - 1] != '\n')
-		return err_set(e, ERR_MALFORMED, "the last line has no end");
-	r = manifest_parse(c->line.data, c->line.len, c->scratch, &c->sealed, e);
-	if (r)
-		return r;
-	if (c->before.len && manifest_path_cmp(c->before.data, c->sealed.path) >= 0)
-		return err_set(e, ERR_MALFORMED, "%s is not behind %s", c->sealed.path,
-		    c->before.data);
-	buf_clear(&c->before);
-	c->has_sealed = true;
-	return buf_adds(&c->before, c->sealed.path, e);
-}
 
 static int next_sealed(struct compare *c, struct err *e)
 {
@@ -444,26 +393,25 @@ static int next_sealed(struct compare *c, struct err *e)
 
 	if (c->has_sealed)
 		return 0;
-	r = read_line(c, e);
-	if (!r && c->line.len)
-		r = parse_sealed(c, e);
+	r = lines_next(&c->lines, e);
+	if (!r && c->lines.line.len) {
+		r = manifest_parse(
+		    c->lines.line.data, c->lines.line.len, c->scratch, &c->sealed, e);
+		c->has_sealed = !r;
+	}
 	return r ? err_wrap(e, "sealed manifest") : 0;
 }
 
 /* ---- interface ---- */
 
 struct compare *compare_new(
-    compare_read_fn *sealed, void *ctx, const char *layer_id, struct findings *out)
+    lines_read_fn *sealed, void *ctx, const char *layer_id, struct findings *out)
 {
 	struct compare *c = xcalloc(1, sizeof(*c));
 
-	c->read = sealed;
-	c->read_ctx = ctx;
+	lines_init(&c->lines, sealed, ctx);
 	c->layer = layer_id;
 	c->out = out;
-	c->chunk = "";
-	buf_init(&c->line, MANIFEST_LINE_MAX);
-	buf_init(&c->before, MANIFEST_LINE_MAX);
 	c->scratch = manifest_scratch_new();
 	return c;
 }
@@ -517,8 +465,7 @@ void compare_free(struct compare *c)
 		return;
 	group_release(&c->removed);
 	group_release(&c->added);
-	buf_release(&c->line);
-	buf_release(&c->before);
+	lines_release(&c->lines);
 	manifest_scratch_free(c->scratch);
 	free(c);
 }

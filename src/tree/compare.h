@@ -7,14 +7,12 @@
 #define TREE_COMPARE_H
 
 #include "base/finding.h"
+#include "tree/lines.h"
 #include "tree/tree.h"
-
-/* Yields the next chunk of the sealed manifest's text, *len == 0 at its end. Borrowed until the next call. */
-typedef int compare_read_fn(void *ctx, const char **data, size_t *len, struct err *e);
 
 struct compare;
 struct compare *compare_new(
-    compare_read_fn *sealed, void *ctx, const char *layer_id, struct findings *out);
+    lines_read_fn *sealed, void *ctx, const char *layer_id, struct findings *out);
 /* A tree_line_fn; ctx is the struct compare. */
 int compare_line(void *ctx, const char *line, size_t len, const struct manifest_entry *m,
     struct err *e);

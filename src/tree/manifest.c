@@ -19,7 +19,7 @@
 
 /* ---- what an entry may be ---- */
 
-static bool path_ok(const char *path)
+bool manifest_path_ok(const char *path)
 {
 	if (path[0] != '/')
 		return false;
@@ -56,7 +56,7 @@ static const char *hardlink_flaw(const struct manifest_entry *m)
 {
 	if (S_ISDIR(m->mode))
 		return "a directory is no hard link";
-	if (!m->payload || !path_ok(m->payload) ||
+	if (!m->payload || !manifest_path_ok(m->payload) ||
 	    manifest_path_cmp(m->payload, m->path) >= 0)
 		return "a hard link names an earlier path";
 	if (m->nlink < 2)
@@ -96,7 +96,7 @@ static const char *entry_flaw(const struct manifest_entry *m)
 	bool regular = S_ISREG(m->mode);
 	const char *flaw;
 
-	if (!path_ok(m->path))
+	if (!manifest_path_ok(m->path))
 		return "PATH is absolute, without empty, '.' or '..' components";
 	if (!type_ok(m->mode))
 		return "MODE is a known file type and permission bits";
@@ -133,6 +133,14 @@ int manifest_path_cmp(const char *a, const char *b)
 		b++;
 	}
 	return (int)path_rank(*a) - (int)path_rank(*b);
+}
+
+bool manifest_path_below(const char *dir, const char *path)
+{
+	/* The root has a slash already. */
+	size_t len = dir[1] ? strlen(dir) : 0;
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/' && path[len + 1];
 }
 
 /* ---- writing ---- */

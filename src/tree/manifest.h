@@ -74,5 +74,9 @@ MUSTUSE int manifest_parse(const char *line, size_t len, struct manifest_scratch
 
 /* Manifest order of two paths: <0, 0, >0. */
 int manifest_path_cmp(const char *a, const char *b);
+/* Absolute, without empty, "." or ".." components, no component longer than a file system takes. */
+bool manifest_path_ok(const char *path);
+/* True if `path` is somewhere below the directory `dir`. */
+bool manifest_path_below(const char *dir, const char *path);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tree/picks.h"
 #include "tree/pipeline.h"
 
 /* Not an error of its own: somebody else failed and says why. */
@@ -15,6 +16,7 @@
 struct frame {
 	struct dir *dir;
 	struct walk_names names;
+	struct picks picks;
 	size_t next;
 	size_t path_len; /* of this directory in producer.path */
 };
@@ -138,14 +140,14 @@ static int add_entry(struct producer *w, const struct walk_name *name, const cha
 
 /* ---- directories ---- */
 
-static void push(struct producer *w, struct dir *dir, struct walk_names *names)
+static void push(struct producer *w, const struct frame *f)
 {
 	if (w->depth == w->cap) {
 		w->cap = w->cap ? 2 * w->cap : 32;
 		w->stack = xreallocarray(w->stack, w->cap, sizeof(*w->stack));
 	}
-	w->stack[w->depth++] =
-	    (struct frame){.dir = dir, .names = *names, .path_len = w->path.len};
+	w->stack[w->depth] = *f;
+	w->stack[w->depth++].path_len = w->path.len;
 }
 
 static int leave(struct producer *w, struct err *e)
@@ -160,10 +162,56 @@ static int leave(struct producer *w, struct err *e)
 	return 0;
 }
 
-static int measure_dir(struct producer *w, struct entry *x, struct dir *d,
-    struct walk_names *names, struct err *e)
+/* Which of the names that are asked for are there, and what they are. */
+static void find_picks(struct frame *f, const char *path, const struct walk_stat *root)
 {
-	int r = walk_list(d->fd, w->depth ? &w->p->root : NULL, names, &d->st, e);
+	struct walk_names wanted = {0};
+
+	picks_names(&f->picks, path, &wanted);
+	for (size_t i = 0; i < wanted.n; i++) {
+		const char *name = wanted.text + wanted.v[i].at;
+		uint8_t type = DT_UNKNOWN;
+		struct walk_stat st;
+		struct err ignored;
+		int r = walk_stat(f->dir->fd, name, root, &st, &ignored);
+
+		/* If it only was away for a moment, the directory changed, and that will be seen. */
+		if (r == ERR_CHANGED)
+			continue;
+		/* What else is wrong with it find_type() says. */
+		if (!r)
+			type = (uint8_t)IFTODT(st.mode);
+		walk_names_add(&f->names, name, wanted.v[i].len, type);
+	}
+	walk_names_release(&wanted);
+}
+
+static int list(struct producer *w, struct frame *f, const char *name, struct err *e)
+{
+	const struct picks all = picks_of(w->p->opt);
+	const struct picks *parent = w->depth ? &w->stack[w->depth - 1].picks : &all;
+	const struct walk_stat *root = w->depth ? &w->p->root : NULL;
+	CLEANUP_FREE char *path = NULL;
+	int r;
+
+	f->picks = *parent;
+	if (!parent->all) {
+		path = xasprintf("%s/%s", w->path.data, name);
+		f->picks = picks_at(parent, path);
+	}
+	if (f->picks.all)
+		return walk_list(f->dir->fd, root, &f->names, &f->dir->st, e);
+	r = walk_stat(f->dir->fd, "", root, &f->dir->st, e);
+	if (!r)
+		find_picks(f, path, root ? root : &f->dir->st);
+	return r;
+}
+
+static int measure_dir(
+    struct producer *w, struct entry *x, struct frame *f, struct err *e)
+{
+	struct dir *d = f->dir;
+	int r = list(w, f, w->b->text.data + x->name, e);
 
 	if (r)
 		return r;
@@ -196,9 +244,8 @@ static int enter(
 {
 	const struct xxh128 *parent =
 	    w->depth ? &w->stack[w->depth - 1].dir->print : &walk_print_none;
-	struct walk_names names = {0};
+	struct frame f = {0};
 	struct entry *x;
-	struct dir *d = NULL;
 	int r = add_entry(w, n, name, &x, e);
 
 	if (r)
@@ -207,22 +254,22 @@ static int enter(
 		r = err_set(e, ERR_IO, "nested deeper than %u levels or %u bytes of path",
 		    WALK_DEPTH_MAX, WALK_PATH_MAX);
 	else
-		r = open_dir(w, name, &d, e);
+		r = open_dir(w, name, &f.dir, e);
 	if (r)
 		return entry_wrap(w->b, x, e);
-	r = measure_dir(w, x, d, &names, e);
+	r = measure_dir(w, x, &f, e);
 	if (r) {
-		dir_drop(d);
-		walk_names_release(&names);
+		dir_drop(f.dir);
+		walk_names_release(&f.names);
 		return entry_wrap(w->b, x, e);
 	}
 	if (w->depth == 0)
-		w->p->root = d->st;
+		w->p->root = f.dir->st;
 	if (w->p->opt->key)
-		d->print = walk_print_dir(w->p->opt->key, parent, name, n->len);
+		f.dir->print = walk_print_dir(w->p->opt->key, parent, name, n->len);
 	if (w->depth)
 		r = buf_addf(&w->path, e, "/%s", name);
-	push(w, d, &names);
+	push(w, &f);
 	return r;
 }
 

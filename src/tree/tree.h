@@ -28,6 +28,12 @@ struct statprint {
 typedef int tree_line_fn(void *ctx, const char *line, size_t len,
     const struct manifest_entry *m, struct err *e);
 
+/* A place of a tree, with what leads to it. */
+struct tree_pick {
+	const char *path; /* "/" the root; manifest_path_ok(); borrowed */
+	bool below;	  /* a directory with all that is below it */
+};
+
 struct tree_options {
 	unsigned threads;	   /* 0: one per processor, more if `fresh` */
 	struct progress *progress; /* may be NULL */
@@ -35,6 +41,12 @@ struct tree_options {
 	bool fresh;	    /* drop the page cache of each file first: read the device */
 	tree_line_fn *line; /* may be NULL */
 	void *line_ctx;
+	/*
+	 * Only these, in manifest order, no two the same; NULL: the whole tree. What is not there has no line. Digest and
+	 * statprint are those of nothing then.
+	 */
+	const struct tree_pick *picks;
+	size_t n_picks;
 };
 
 struct tree_result {
