@@ -68,6 +68,11 @@ void fs_names_release(struct fs_names *names);
  */
 MUSTUSE int fs_read_guarded(const char *path, size_t max, struct buf *out, struct err *e);
 /*
+ * A program that an administrator named, absolute: as fs_read_guarded() has it, and this user may run it.
+ * ERR_REFUSED, ERR_NOT_FOUND, ERR_IO; messages name the rule, not the path.
+ */
+MUSTUSE int fs_check_program(const char *path, struct err *e);
+/*
  * In a user namespace root looks like any other stranger. So who is about to enter one shows these files
  * before (the file and its directory, if they are there); they are root's as long as they are the same.
  */

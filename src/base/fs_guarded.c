@@ -54,10 +54,10 @@ static int check_guarded(
 {
 	if (!fs_is_of_root_or_me(st))
 		return err_set(e, ERR_REFUSED,
-		    "%s owned by uid %u, not by root or this user", what, st->st_uid);
+		    "%sowned by uid %u, not by root or this user", what, st->st_uid);
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) &&
 	    !(sticky_will_do && (st->st_mode & S_ISVTX)))
-		return err_set(e, ERR_REFUSED, "%s writable by group or others", what);
+		return err_set(e, ERR_REFUSED, "%swritable by group or others", what);
 	return 0;
 }
 
@@ -71,6 +71,24 @@ static int check_directory_of(const char *path, struct err *e)
 	if (stat(dir[0] ? dir : "/", &st))
 		return err_sys(e, "its directory");
 	return check_guarded("its directory is ", &st, true, e);
+}
+
+int fs_check_program(const char *path, struct err *e)
+{
+	struct stat st;
+	int r;
+
+	if (stat(path, &st))
+		return errno == ENOENT ? err_set(e, ERR_NOT_FOUND, "does not exist")
+				       : err_sys(e, "stat");
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_REFUSED, "not a regular file");
+	r = check_guarded("", &st, false, e);
+	if (!r)
+		r = check_directory_of(path, e);
+	if (!r && access(path, X_OK))
+		r = err_set(e, ERR_REFUSED, "not executable");
+	return r;
 }
 
 int fs_read_guarded(const char *path, size_t max, struct buf *out, struct err *e)

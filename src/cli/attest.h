@@ -3,8 +3,8 @@
 #ifndef CLI_ATTEST_H
 #define CLI_ATTEST_H
 
-#include "cli/cli.h"
 #include "base/jsonout.h"
+#include "cli/cli.h"
 #include "crypto/dsse.h"
 
 /*

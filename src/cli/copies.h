@@ -3,8 +3,8 @@
 #ifndef CLI_COPIES_H
 #define CLI_COPIES_H
 
-#include "cli/cli.h"
 #include "base/jsonout.h"
+#include "cli/cli.h"
 #include "ledger/upkeep.h"
 
 /* How long they wait for who is writing the ledger, unless --wait SECONDS says otherwise. */

@@ -13,15 +13,7 @@
 
 const char *report_colour(FILE *to, enum colour c)
 {
-	static const char *const sequences[] = {
-	    [COLOUR_NONE] = "\033[0m",
-	    [COLOUR_RED] = "\033[31;1m",
-	    [COLOUR_GREEN] = "\033[32;1m",
-	    [COLOUR_YELLOW] = "\033[33;1m",
-	    [COLOUR_BOLD] = "\033[1m",
-	};
-
-	return isatty(fileno(to)) ? sequences[c] : "";
+	return colour_text(isatty(fileno(to)), c);
 }
 
 static void print_field(FILE *to, const char *label, const char *value)

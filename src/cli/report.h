@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/colour.h"
 #include "base/finding.h"
 #include "base/jsonout.h"
 
@@ -29,7 +30,6 @@ void report_size(double bytes, char out[static REPORT_SIZE_MAX]);
 void report_time(int64_t seconds, char out[static REPORT_TIME_MAX]);
 
 /* Escape sequences, or "" where `to` is no terminal. */
-enum colour { COLOUR_NONE, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_BOLD };
 const char *report_colour(FILE *to, enum colour c);
 
 #endif
