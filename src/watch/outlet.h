@@ -32,6 +32,7 @@
 	X(NOTICE_READY, "ready") /* armed, and all was looked at once */                 \
 	X(NOTICE_FOLDED,                                                                 \
 	    "folded") /* so many messages of one kind were not told one by one */        \
+	X(NOTICE_UNTOLD, "untold") /* one of the ways to people does not work */         \
 	X(NOTICE_END, "end")
 enum notice_kind {
 #define X(id, name) id,
@@ -49,7 +50,9 @@ struct notice {
 	const char *layer, *path;      /* touched; else NULL */
 	const struct writer *writer;   /* NULL: not known */
 	const char *
-	    text; /* gap: its name; pass, unverifiable, ready, sealed: in words; else NULL */
+	    text; /* gap: its name; pass, unverifiable, ready, sealed, untold, end: in words; else NULL */
+	enum notice_kind
+	    folded; /* folded: of which kind; `finding` has no more than their class, `text` the gap */
 	uint64_t count;	   /* folded, gap: how many */
 	double latency_ms; /* alarm: since the event was read, else 0 */
 };
@@ -59,8 +62,10 @@ struct watch_figures {
 	const char *source; /* "fanotify" */
 	enum verdict verdict;
 	bool known; /* the verdict holds at this moment, as far as all that was read */
-	uint64_t events, alarms, notices, gaps[GAP_COUNT], asked, verified, passes,
-	    ledger_size;
+	uint64_t events, alarms, notices, gaps[GAP_COUNT];
+	uint64_t asked;	   /* single questions about layers */
+	uint64_t verified; /* requests `verify` that were answered */
+	uint64_t passes, ledger_size;
 	size_t watches, objects, layers, images, unsealed, findings;
 	int64_t started, last_pass, last_alarm; /* seconds since 1970; 0: never */
 	double pass_seconds,
@@ -71,13 +76,23 @@ enum outlet_lines { LINES_NONE, LINES_TEXT, LINES_JSON };
 
 struct outlet;
 /* `settings` borrowed, outlives it. ERR_USAGE: a setting that cannot be followed (a command that is not to be trusted). */
+/* SIGPIPE is ignored from here on: who reads what is told may go away. */
 MUSTUSE int outlet_open(const struct watch_settings *settings, enum outlet_lines lines,
     struct outlet **out, struct err *e);
-/* Ends a command that still runs. */
+/* Tells what was folded; ends a command that still runs. NULL is fine. */
 void outlet_free(struct outlet *o);
-/* Never fails and never waits: what cannot be told by one outlet is counted, and told by the others. */
+/*
+ * Never fails and never waits: what cannot be told in one way is counted, and told in the others. The first of its
+ * kind and class is told, then so many in a minute (OUTLET_*); of the rest the number.
+ */
+#define OUTLET_WINDOW_MS 60000
+#define OUTLET_EACH_MAX 10  /* of one kind and class in a window */
+#define OUTLET_TOTAL_MAX 60 /* in a window, beside the first of each */
 void outlet_tell(struct outlet *o, const struct notice *n);
-/* Once a second or so: tells what was folded, starts commands that had to wait, ends those that take too long. */
+/*
+ * Once a second or so: tells what was folded, starts commands that had to wait, ends those that take too long. `now_ms` of
+ * a clock that does not go back.
+ */
 void outlet_tick(struct outlet *o, int64_t now_ms);
 /* Replaces the file for the collector of Prometheus' node exporter, if one is configured. */
 void outlet_metrics(struct outlet *o, const struct watch_figures *f);
