@@ -2,7 +2,6 @@
 /* fs.c: see fs.h. */
 #include "base/fs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -132,22 +131,34 @@ int fs_read_up_to(int fd, void *data, size_t len, size_t *got)
 	return 0;
 }
 
+/* What a path leads to; of a single name no step can lead elsewhere, and a plain call will do. */
+static int peek(int dirfd, const char *path, struct stat *st, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	int r;
+
+	if (!strchr(path, '/') && strcmp(path, "..") != 0)
+		return fstatat(dirfd, path, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+			   ? open_error(path, e)
+			   : 0;
+	r = fs_open(dirfd, path, O_PATH | O_NOFOLLOW, &fd, e);
+	if (r)
+		return r;
+	return fstat(fd, st) ? err_sys(e, "cannot stat %s", path) : 0;
+}
+
 /*
- * The descriptor with O_PATH tells what is there before it is opened for real: already opening a
- * device can have an effect (a watchdog starts to count).
+ * What is there is looked at before it is opened: already opening a device can have an effect (a watchdog
+ * starts to count).
  */
 static int open_regular(
     int dirfd, const char *path, int *out_fd, struct stat *st, struct err *e)
 {
-	CLEANUP_FD int peek = -1;
 	CLEANUP_FD int fd = -1;
-	int r;
+	int r = peek(dirfd, path, st, e);
 
-	r = fs_open(dirfd, path, O_PATH | O_NOFOLLOW, &peek, e);
 	if (r)
 		return r;
-	if (fstat(peek, st))
-		return err_sys(e, "cannot stat %s", path);
 	if (!S_ISREG(st->st_mode))
 		return err_set(e, ERR_MALFORMED, "%s is not a regular file", path);
 	r = fs_open(dirfd, path, O_RDONLY, &fd, e);
@@ -161,13 +172,30 @@ static int open_regular(
 	return 0;
 }
 
+/*
+ * `size` bytes, and not one more: the call asks for another, for which there is room as long as no NUL is
+ * there, so one call tells where the file ends. *got as for fs_read_up_to().
+ */
+static int read_all(int fd, char *data, size_t size, size_t *got)
+{
+	ssize_t n;
+
+	*got = 0;
+	do {
+		n = read(fd, data + *got, size + 1 - *got);
+		if (n < 0 && errno != EINTR)
+			return -1;
+		*got += n > 0 ? (size_t)n : 0;
+	} while (n && *got < size);
+	return 0;
+}
+
 static int read_once(int dirfd, const char *path, size_t max, struct buf *out,
     struct stat *before, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
 	struct stat after;
-	size_t size, got, beyond;
-	char byte;
+	size_t size, got;
 	int r;
 
 	r = open_regular(dirfd, path, &fd, before, e);
@@ -181,12 +209,11 @@ static int read_once(int dirfd, const char *path, size_t max, struct buf *out,
 	r = buf_reserve(out, size, e);
 	if (r)
 		return err_wrap(e, "%s", path);
-	if (fs_read_up_to(fd, out->data + out->len, size, &got) ||
-	    fs_read_up_to(fd, &byte, 1, &beyond))
+	if (read_all(fd, out->data + out->len, size, &got))
 		return err_sys(e, "cannot read %s", path);
 	if (fstat(fd, &after))
 		return err_sys(e, "cannot stat %s", path);
-	if (got != size || beyond || !fs_same_state(before, &after))
+	if (got != size || !fs_same_state(before, &after))
 		return changed(path, e);
 	out->len += size;
 	out->data[out->len] = '\0';
@@ -235,85 +262,6 @@ int fs_readlink(int dirfd, const char *path, char **out, struct err *e)
 		    sizeof(target) - 1);
 	*out = xstrndup(target, (size_t)n);
 	return 0;
-}
-
-/* ---- listing ---- */
-
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_dot(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-/* Fills *names in the order of the directory; what was read stays in it on failure. */
-static int read_names(
-    DIR *dir, const char *path, size_t max_names, struct fs_names *names, struct err *e)
-{
-	size_t cap = 0;
-
-	for (;;) {
-		struct dirent *entry;
-
-		errno = 0;
-		entry = readdir(dir);
-		if (!entry && errno)
-			return err_sys(e, "cannot list %s", path);
-		if (!entry)
-			return 0;
-		if (is_dot(entry->d_name))
-			continue;
-		if (names->n == max_names)
-			return err_set(e, ERR_MALFORMED,
-			    "%s holds more than the %zu names allowed", path, max_names);
-		if (names->n == cap) {
-			cap = cap ? 2 * cap : 16;
-			names->v = xreallocarray(names->v, cap, sizeof(*names->v));
-		}
-		names->v[names->n++] = xstrdup(entry->d_name);
-	}
-}
-
-int fs_list(
-    int dirfd, const char *path, size_t max_names, struct fs_names *out, struct err *e)
-{
-	CLEANUP_NAMES struct fs_names names = {0};
-	CLEANUP(close_dir) DIR *dir = NULL;
-	CLEANUP_FD int fd = -1;
-	int r;
-
-	r = fs_open_dir(dirfd, path, &fd, e);
-	if (r)
-		return r;
-	dir = fdopendir(fd);
-	if (!dir)
-		return err_sys(e, "cannot list %s", path);
-	(void)take_fd(&fd);
-	r = read_names(dir, path, max_names, &names, e);
-	if (r)
-		return r;
-	if (names.n)
-		qsort(names.v, names.n, sizeof(*names.v), by_name);
-	*out = names;
-	names = (struct fs_names){0};
-	return 0;
-}
-
-void fs_names_release(struct fs_names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->v[i]);
-	free(names->v);
-	*names = (struct fs_names){0};
 }
 
 /* ---- writing ---- */
@@ -512,7 +460,8 @@ static int write_file(const struct new_file *f, bool replace, struct err *e)
 	bool done = false;
 	int r;
 
-	if (!*f->name || strchr(f->name, '/') || is_dot(f->name))
+	if (!*f->name || strchr(f->name, '/') || strcmp(f->name, ".") == 0 ||
+	    strcmp(f->name, "..") == 0)
 		return err_set(e, ERR_INTERNAL, "not the name of a file in a directory");
 	/* Own descriptor: fsync() needs one for reading, f->dirfd may be AT_FDCWD or O_PATH. */
 	r = fs_open_dir(f->dirfd, ".", &dir, e);

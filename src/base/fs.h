@@ -7,6 +7,7 @@
 #ifndef BASE_FS_H
 #define BASE_FS_H
 
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -50,6 +51,14 @@ bool fs_same_state(const struct stat *a, const struct stat *b);
  */
 MUSTUSE int fs_readlink(int dirfd, const char *path, char **out, struct err *e);
 
+/*
+ * Calls `each` for every name but "." and "..", as the file system lists them from where `fd` stands: its
+ * length, and the type as in readdir(3), perhaps DT_UNKNOWN. Stops if `each` returns other than 0.
+ */
+typedef int fs_name_fn(
+    void *ctx, const char *name, size_t len, uint8_t type, struct err *e);
+MUSTUSE int fs_each_name(int fd, fs_name_fn *each, void *ctx, struct err *e);
+
 /* Names in a directory without "." and "..", sorted bytewise; more than max_names: ERR_MALFORMED. */
 struct fs_names {
 	char **v;
@@ -57,6 +66,8 @@ struct fs_names {
 };
 MUSTUSE int fs_list(
     int dirfd, const char *path, size_t max_names, struct fs_names *out, struct err *e);
+/* The same for a directory that was opened just now: from where its descriptor stands. */
+MUSTUSE int fs_list_fd(int fd, size_t max_names, struct fs_names *out, struct err *e);
 void fs_names_release(struct fs_names *names);
 #define CLEANUP_NAMES CLEANUP(fs_names_release)
 

@@ -197,10 +197,13 @@ void engine_conf_tmp_dirs_text(const char *text, struct fs_names *out)
 	char *rest = copy, *line;
 
 	while ((line = strsep(&rest, "\n"))) {
+		/* Most of what a distribution ships is commented out. */
+		if (line[strspn(line, " \t\r")] == '#')
+			continue;
 		for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 			const char *at = strcasestr(line, keys[i]);
 
-			if (at && line[strspn(line, " \t\r")] != '#')
+			if (at)
 				take_value(at + strlen(keys[i]), out);
 		}
 	}

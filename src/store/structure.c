@@ -88,7 +88,7 @@ void look_tempdirs(struct look *k, size_t place, int dirfd, const char *path)
 	struct err e;
 
 	if (fs_open_dir(dirfd, strrchr(path, '/') + 1, &fd, &e) ||
-	    fs_list(fd, ".", LOOK_NAMES_MAX, &names, &e)) {
+	    fs_list_fd(fd, LOOK_NAMES_MAX, &names, &e)) {
 		look_add_entry(k, place, path, "a directory");
 		return;
 	}

@@ -61,7 +61,7 @@ static void check_big_data(const struct folder *d, const struct store_layer *l)
 	struct err e;
 
 	if (fs_open_dir(d->fd, l->id, &fd, &e) ||
-	    fs_list(fd, ".", LOOK_NAMES_MAX, &names, &e)) {
+	    fs_list_fd(fd, LOOK_NAMES_MAX, &names, &e)) {
 		add(d, l->id, "a directory of the layer's data");
 		return;
 	}

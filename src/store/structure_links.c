@@ -192,7 +192,7 @@ void links_check_place(struct overlay *o, size_t place)
 	int r = fs_open_dir(o->k->s->places[place].driver_fd, "l", &l_fd, &e);
 
 	if (!r)
-		r = fs_list(l_fd, ".", LOOK_NAMES_MAX, &names, &e);
+		r = fs_list_fd(l_fd, LOOK_NAMES_MAX, &names, &e);
 	if (r && r != ERR_NOT_FOUND)
 		finding_found(
 		    look_add(o->k, FINDING_STORE_ENTRY, place, NULL, "overlay/l"), "%s",

@@ -57,7 +57,7 @@ static void check_mount_points(
 	int r = fs_open_dir(s->dirfd, name, &fd, &e);
 
 	if (!r)
-		r = fs_list(fd, ".", LAYER_NAMES_MAX, &names, &e);
+		r = fs_list_fd(fd, LAYER_NAMES_MAX, &names, &e);
 	for (size_t i = 0; !r && i < names.n; i++) {
 		bool mounted;
 
@@ -82,7 +82,7 @@ static void check_work(struct overlay *o, const struct subject *s)
 	int r = fs_open_dir(s->dirfd, "work", &fd, &e);
 
 	if (!r)
-		r = fs_list(fd, ".", LAYER_NAMES_MAX, &names, &e);
+		r = fs_list_fd(fd, LAYER_NAMES_MAX, &names, &e);
 	for (size_t i = 0; !r && i < names.n; i++) {
 		bool mounted;
 
@@ -164,7 +164,7 @@ static void check_layer(struct overlay *o, const struct store_layer *l)
 	if (!r && mounted)
 		r = err_set(&e, ERR_MALFORMED, "something is mounted on it");
 	if (!r)
-		r = fs_list(dirfd, ".", LAYER_NAMES_MAX, &names, &e);
+		r = fs_list_fd(dirfd, LAYER_NAMES_MAX, &names, &e);
 	if (r) {
 		finding_found(overlay_add(o, FINDING_LAYER_DIFF, l, NULL), "%s", e.msg);
 		return;
@@ -189,8 +189,7 @@ static bool is_probe(int dirfd, const char *name)
 
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
 		known |= look_is_numbered(name, prefixes[i]);
-	if (!known || fs_open_dir(dirfd, name, &fd, &e) ||
-	    fs_list(fd, ".", 16, &names, &e))
+	if (!known || fs_open_dir(dirfd, name, &fd, &e) || fs_list_fd(fd, 16, &names, &e))
 		return false;
 	for (size_t i = 0; i < names.n; i++)
 		known &= look_type(fd, names.v[i], &mounted) == S_IFDIR;
@@ -206,7 +205,7 @@ static bool is_staging(int dirfd)
 	bool mounted, fine = true;
 
 	if (fs_open_dir(dirfd, "staging", &fd, &e) ||
-	    fs_list(fd, ".", LOOK_NAMES_MAX, &names, &e))
+	    fs_list_fd(fd, LOOK_NAMES_MAX, &names, &e))
 		return false;
 	for (size_t i = 0; i < names.n; i++)
 		fine &= look_is_numbered(names.v[i], "") &&

@@ -290,7 +290,7 @@ static int sum_node(struct descent *d, struct node *n, struct err *e)
 	    walk_print_dir(t->run->key, &n->parent_print, n->name, strlen(n->name));
 	walk_print_add(&d->sum, t->run->key, &n->parent_print, n->name, &st);
 	note_ctime(&d->newest, st.ctime_sec, st.ctime_nsec);
-	return walk_each(n->fd, add_name, d, e);
+	return fs_each_name(n->fd, add_name, d, e);
 }
 
 static void read_deepest(struct descent *d)

@@ -2,7 +2,6 @@
 /* walk.c: see walk.h. */
 #include "tree/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LIST_BYTES 32768
+#include "base/fs.h"
+
 #define LIST_TRIES 3
 #define NAMES_BYTES_MAX (1U << 30)
 
@@ -149,35 +149,6 @@ void walk_names_release(struct walk_names *names)
 	*names = (struct walk_names){0};
 }
 
-static bool is_dot(const char *name)
-{
-	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
-}
-
-int walk_each(int fd, walk_name_fn *each, void *ctx, struct err *e)
-{
-	_Alignas(struct dirent64) char block[LIST_BYTES];
-
-	for (;;) {
-		ssize_t n = getdents64(fd, block, sizeof(block));
-
-		if (n < 0)
-			return err_sys(e, "cannot list it");
-		if (n == 0)
-			return 0;
-		for (char *p = block; p < block + n;) {
-			const struct dirent64 *d = (const struct dirent64 *)(void *)p;
-			int r = is_dot(d->d_name) ? 0
-						  : each(ctx, d->d_name,
-							strlen(d->d_name), d->d_type, e);
-
-			if (r)
-				return r;
-			p += d->d_reclen;
-		}
-	}
-}
-
 static int collect(void *ctx, const char *name, size_t len, uint8_t type, struct err *e)
 {
 	struct walk_names *names = ctx;
@@ -205,7 +176,7 @@ static int list_once(int fd, const struct walk_stat *root, struct walk_names *na
 	if (r)
 		return r;
 	names->used = names->n = 0;
-	r = walk_each(fd, collect, names, e);
+	r = fs_each_name(fd, collect, names, e);
 	if (!r)
 		r = walk_stat(fd, "", root, &after, e);
 	if (r)

@@ -56,11 +56,6 @@ struct walk_names {
 void walk_names_add(struct walk_names *names, const char *name, size_t len, uint8_t type);
 void walk_names_release(struct walk_names *names);
 
-/* Calls `each` for every name but "." and ".."; a non-zero return ends it. */
-typedef int walk_name_fn(
-    void *ctx, const char *name, size_t len, uint8_t type, struct err *e);
-MUSTUSE int walk_each(int fd, walk_name_fn *each, void *ctx, struct err *e);
-
 /*
  * All names sorted bytewise, and the stat of the directory, which was the same before and after
  * (ERR_CHANGED after 3 tries). `names` must be empty.

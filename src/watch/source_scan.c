@@ -247,7 +247,7 @@ static bool list_it(struct scan *c)
 	if (!(c->flags & KNOWN_INSIDE) ||
 	    (!c->fs && !(c->flags & KNOWN_DEEP) && !c->hits))
 		return true;
-	return walk_each(c->fd, child, c, &e) == 0;
+	return fs_each_name(c->fd, child, c, &e) == 0;
 }
 
 /* Its path below the root, as it is called now. False: nothing is to be done. */

@@ -621,6 +621,16 @@ static void test_list(void **state)
 	assert_names(dir, sorted, ARRAY_LEN(sorted));
 	/* Again over the same descriptor: it starts at the beginning. */
 	assert_names(dir, sorted, ARRAY_LEN(sorted));
+	/* Of one that was just opened all; after that it stands at its end. */
+	base_close_p(&dir);
+	assert_int_equal(fs_open_dir(a->dir, "d/new", &dir, &e), 0);
+	for (size_t n = ARRAY_LEN(sorted);; n = 0) {
+		assert_int_equal(fs_list_fd(dir, 100, &names, &e), 0);
+		assert_int_equal(names.n, n);
+		fs_names_release(&names);
+		if (n == 0)
+			break;
+	}
 	remove_all(dir);
 	unlinkat(a->dir, "d/new", AT_REMOVEDIR);
 }
