@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -220,6 +220,8 @@ static int begin(struct source *s, struct err *e)
 	if (s->epoll < 0 || s->wake < 0)
 		return err_sys(e, "cannot wait for events");
 	r = source_wait_for(s, s->wake, EPOLLIN, e);
+	if (!r)
+		r = mounts_source_open(s, e);
 	return r ? r : open_kinds(s, e);
 }
 
@@ -232,7 +234,8 @@ int source_open(enum source_kind want, struct source **out, struct err *e)
 	pthread_mutex_init(&s->reading, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	s->want = want;
-	s->epoll = s->wake = s->inotify = s->fanotify = s->mounts = -1;
+	s->epoll = s->wake = s->inotify = s->fanotify = -1;
+	s->mounts = s->mounts_wake = -1;
 	walk_allow_files();
 	r = begin(s, e);
 	if (r)
@@ -250,16 +253,19 @@ void source_free(struct source *s)
 	fs_close_later(&s->fanotify);
 	base_close_p(&s->epoll);
 	base_close_p(&s->wake);
-	base_close_p(&s->mounts);
+	mounts_source_close(s);
 	s->known.forgotten = NULL;
 	known_release(&s->known);
 	for (uint32_t i = 0; i < s->n_roots; i++)
 		free(s->root[i].path);
-	for (uint32_t i = 0; i < s->n_bases; i++)
+	for (uint32_t i = 0; i < s->n_bases; i++) {
 		base_close_p(&s->base[i].fd);
+		free(s->base[i].path);
+	}
 	free(s->root);
 	free(s->base);
 	free(s->found.v);
+	free(s->some);
 	pthread_mutex_destroy(&s->reading);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -288,6 +294,20 @@ int source_fd(const struct source *s)
 
 /* ---- roots ---- */
 
+/* NULL: it is out of sight, in another mount namespace for example. */
+static char *path_of(int fd, const struct stat *st)
+{
+	CLEANUP_FREE char *path = NULL;
+	char link[32];
+	struct err e;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (fs_readlink(AT_FDCWD, link, &path, &e) ||
+	    !mounts_leads_to(AT_FDCWD, path, st->st_dev, st->st_ino))
+		return NULL;
+	return take_ptr(path);
+}
+
 static int base_take(struct source *s, int fd, uint32_t *out, struct err *e)
 {
 	uint32_t at = s->n_bases;
@@ -312,15 +332,24 @@ static int base_take(struct source *s, int fd, uint32_t *out, struct err *e)
 		return err_sys(e, "cannot open it");
 	if (at == s->n_bases)
 		s->base = xreallocarray(s->base, ++s->n_bases, sizeof(*s->base));
-	s->base[at] = (struct base){own, st.st_dev, st.st_ino, 1};
+	s->base[at] = (struct base){.fd = own,
+	    .path = path_of(own, &st),
+	    .dev = st.st_dev,
+	    .ino = st.st_ino,
+	    .roots = 1};
 	*out = at;
 	return 0;
 }
 
 static void base_give_back(struct source *s, uint32_t base)
 {
-	if (--s->base[base].roots == 0)
-		base_close_p(&s->base[base].fd);
+	struct base *b = &s->base[base];
+
+	if (--b->roots)
+		return;
+	base_close_p(&b->fd);
+	free(b->path);
+	*b = (struct base){.fd = -1};
 }
 
 static uint32_t root_place(struct source *s)
@@ -352,13 +381,16 @@ static int root_begin(struct source *s, struct root *model, int fd, int base_fd,
     struct dir_queue *q, struct err *e)
 {
 	struct known_key key = {0};
+	struct stat st;
 	uint32_t slot;
-	int r = choose(s, fd, &model->fs, e);
+	int r = choose(s, fd, &model->fs, e), mount;
 
 	if (r)
 		return r;
-	if (model->fs && !handle_key(fd, "", model->fs, &key, &model->mount))
+	if (fstat(fd, &st) || (model->fs && !handle_key(fd, "", model->fs, &key, &mount)))
 		return err_sys(e, "no handle of it");
+	model->dev = st.st_dev;
+	model->ino = st.st_ino;
 	if (known_full(&s->known)) {
 		source_gap(s, GAP_LIMIT);
 		return err_set(e, ERR_IO, "too much is watched already");
@@ -463,6 +495,8 @@ static int read_all(struct source *s, struct hits *hits, struct err *e)
 		r = fanotify_source_read(s, hits, e);
 	if (!r && s->inotify >= 0)
 		r = inotify_source_read(s, hits, e);
+	if (!r)
+		r = mounts_source_read(s, hits, e);
 	if (r)
 		return r;
 	/* As many more as events have shown now: what waits is at most what is found in directories, then. */
@@ -504,6 +538,8 @@ void source_figures(const struct source *s, struct source_figures *out)
 	out->watches = s->known.dirs.held;
 	out->objects = s->known.objects.held;
 	for (uint32_t i = 0; i < s->n_roots; i++)
-		out->blind += s->root[i].blind;
+		out->blind += s->root[i].used && s->base[s->root[i].base].lost
+				  ? 1
+				  : s->root[i].blind;
 	pthread_mutex_unlock(&locked->lock);
 }

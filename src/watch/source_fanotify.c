@@ -146,21 +146,37 @@ static void arrived(const struct meeting *m, uint32_t up, const char *name, bool
 	queue_add(&m->s->found, m->s, dir);
 }
 
+/* Put down first: what arrives changes the table. */
+static void put_down(struct source *s, uint32_t dir)
+{
+	if (s->n_some == s->cap_some) {
+		s->cap_some = s->cap_some ? 2 * s->cap_some : 8;
+		s->some = xreallocarray(s->some, s->cap_some, sizeof(*s->some));
+	}
+	s->some[s->n_some++] = dir_ref(s, dir);
+}
+
 /* Something in a directory. */
 static void in_directory(const struct meeting *m)
 {
 	const struct fanotify_found *ev = m->ev;
+	struct source *s = m->s;
 	bool renamed = ev->mask & FAN_RENAME;
 	uint32_t object = KNOWN_NONE, dir;
 
-	while ((object = known_next(&m->s->known, &m->in, object))) {
+	s->n_some = 0;
+	while ((object = known_next(&s->known, &m->in, object))) {
 		dir = inside_of(m, object);
 		if (!dir)
 			continue;
 		hits_add(
-		    m->s, m->hits, dir, ev->name, m->what | (renamed ? SOURCE_ADDED : 0));
+		    s, m->hits, dir, ev->name, m->what | (renamed ? SOURCE_ADDED : 0));
 		if (renamed || (ev->mask & FAN_CREATE))
-			arrived(m, dir, ev->name, !renamed);
+			put_down(s, dir);
+	}
+	for (size_t i = 0; i < s->n_some; i++) {
+		if (dir_is_there(s, s->some[i]))
+			arrived(m, s->some[i].dir, ev->name, !renamed);
 	}
 }
 

@@ -26,10 +26,12 @@ struct dir_queue {
 
 /* A directory that roots were given relative to. */
 struct base {
-	int fd; /* O_PATH */
+	int fd;	    /* O_PATH */
+	char *path; /* that led to it when it was taken; NULL: none that we can see */
 	dev_t dev;
 	ino_t ino;
 	size_t roots;
+	bool lost; /* its path does not lead to it any more */
 };
 
 struct root {
@@ -41,8 +43,9 @@ struct root {
 	uint32_t base;	/* number in source.base */
 	uint32_t top;	/* directory */
 	uint32_t blind; /* directories and files below it that could not be armed */
-	int mount;	/* where it was found: mount_id of name_to_handle_at(2) */
-	char *path;	/* below the base */
+	dev_t dev;
+	ino_t ino;
+	char *path; /* below the base */
 };
 
 /* A file system with a mark of fanotify. */
@@ -51,15 +54,21 @@ struct fs {
 	uint64_t fsid;
 };
 
+/* Paths where something is mounted. */
+struct points {
+	char **v;
+	size_t n, cap;
+};
+
 struct source {
 	pthread_mutex_t
 	    reading; /* by who reads events: one at a time. Taken before `lock` */
 	pthread_mutex_t lock; /* all below but the descriptors, which stay */
 	enum source_kind want;
 	int epoll;
-	int wake;	       /* eventfd: something to do though no event came */
-	int inotify, fanotify; /* -1: not opened, or not to be had */
-	int mounts;	       /* /proc/self/mountinfo, or -1 */
+	int wake;		 /* eventfd: something to do though no event came */
+	int inotify, fanotify;	 /* -1: not opened, or not to be had */
+	int mounts, mounts_wake; /* /proc/self/mountinfo */
 	struct known known;
 	struct root *root;
 	uint32_t n_roots;
@@ -67,10 +76,13 @@ struct source {
 	uint32_t n_bases;
 	struct fs fs[FS_MAX];
 	uint32_t n_fs;
+	struct points points; /* `reading`: what was mounted when it was last looked at */
 	struct dir_queue found; /* to be looked at by who reads: an event showed them */
 	uint64_t gaps[GAP_COUNT];
 	uint64_t events;
 	struct writer_cache writers; /* `reading` */
+	struct dir_ref *some;	     /* `reading`: directories that one event is about */
+	size_t n_some, cap_some;
 };
 
 /* ---- what is told, put together under the lock and told after it ---- */
@@ -142,6 +154,12 @@ MUSTUSE int fanotify_source_open(struct source *s, struct err *e);
 /* The number of the file system behind `fd`, marked. ERR_REFUSED: it cannot be. Under the lock. */
 MUSTUSE int fanotify_source_mark(struct source *s, int fd, uint8_t *fs, struct err *e);
 MUSTUSE int fanotify_source_read(struct source *s, struct hits *hits, struct err *e);
+
+MUSTUSE int mounts_source_open(struct source *s, struct err *e);
+void mounts_source_close(struct source *s);
+MUSTUSE int mounts_source_read(struct source *s, struct hits *hits, struct err *e);
+/* Follows links, as who uses a store does. */
+bool mounts_leads_to(int dirfd, const char *path, dev_t dev, ino_t ino);
 
 /* To wait for events of `fd`, too. */
 MUSTUSE int source_wait_for(struct source *s, int fd, uint32_t events, struct err *e);

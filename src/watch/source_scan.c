@@ -226,15 +226,11 @@ static int arm(struct scan *c)
 {
 	struct known_key key;
 	const struct known_key *mine;
-	struct root *root = &c->s->root[known_dir(&c->s->known, c->ref.dir)->root];
-	int mount;
 
 	if (!c->fs)
 		return inotify_source_arm(c->s, &c->ref, c->fd);
-	if (!handle_key(c->fd, "", c->fs, &key, &mount))
+	if (!handle_key(c->fd, "", c->fs, &key, &c->mount))
 		return errno;
-	if (mount != root->mount)
-		return EXDEV;
 	mine =
 	    &known_object(&c->s->known, known_dir(&c->s->known, c->ref.dir)->object)->key;
 	return memcmp(mine->id, key.id, sizeof(key.id)) == 0 ? 0 : ENOENT;
@@ -264,7 +260,6 @@ static bool begin(struct scan *c, struct buf *path)
 	d->flags &= ~(unsigned)KNOWN_QUEUED;
 	c->flags = d->flags;
 	c->fs = root->fs;
-	c->mount = root->mount;
 	if (c->flags & KNOWN_SCANNED)
 		return false;
 	buf_clear(path);

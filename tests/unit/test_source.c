@@ -162,6 +162,279 @@ static void a_renamed_directory(struct area *a)
 }
 BOTH(a_renamed_directory)
 
+static void takes_out_writes_and_returns(struct area *a)
+{
+	MUST(renameat(a->dir, "tree/etc", a->dir, "outside/etc") == 0);
+	put(a->dir, "outside/etc/deep/leaf", "evil");
+	MUST(renameat(a->dir, "outside/etc", a->dir, "tree/etc") == 0);
+}
+
+/* Written under another name, or come back: one or the other has to be told. */
+static void a_directory_taken_out(struct area *a)
+{
+	stranger(a, takes_out_writes_and_returns);
+	listen(a);
+	assert_told(
+	    a, DEEP_ROOT, "etc", SOURCE_REMOVED | SOURCE_ADDED | SOURCE_DIRECTORY);
+	assert_told(a, DEEP_ROOT, "etc/deep/leaf", SOURCE_WRITTEN);
+	forget(a);
+	stranger(a, writes);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "etc/passwd", SOURCE_WRITTEN);
+}
+BOTH(a_directory_taken_out)
+
+static void exchanges(struct area *a)
+{
+	MUST(mkdirat(a->dir, "outside/etc", 0755) == 0);
+	put(a->dir, "outside/etc/passwd", "evil");
+	MUST(renameat2(a->dir, "outside/etc", a->dir, "tree/etc", RENAME_EXCHANGE) == 0);
+	put(a->dir, "tree/etc/passwd", "more evil");
+}
+
+static void exchanged_directories(struct area *a)
+{
+	stranger(a, exchanges);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "etc", SOURCE_ADDED | SOURCE_DIRECTORY);
+	assert_told(a, DEEP_ROOT, "etc/passwd", SOURCE_ADDED);
+	forget(a);
+	stranger(a, writes);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "etc/passwd", SOURCE_WRITTEN);
+}
+BOTH(exchanged_directories)
+
+static const char *const odd_names[] = {"new\nline", "gone (deleted)", "\x01\x7f\x80\xff",
+    "..x", " ", "\\012", "*",
+    "012345678901234567890123456789012345678901234567890123456789012345678901234567890"
+    "12345678901234567890123456789012345678901234567890123456789012345678901234567890"
+    "12345678901234567890123456789012345678901234567890123456789012345678901234567890"
+    "12345678901234"};
+
+static void uses_odd_names(struct area *a)
+{
+	int top = openat(a->dir, "tree", O_PATH);
+
+	for (size_t i = 0; i < ARRAY_LEN(odd_names); i++) {
+		int dir;
+
+		MUST(mkdirat(top, odd_names[i], 0755) == 0);
+		dir = openat(top, odd_names[i], O_PATH);
+		put(dir, odd_names[i], "x");
+	}
+}
+
+static void odd_names_are_told(struct area *a)
+{
+	char path[600];
+
+	stranger(a, uses_odd_names);
+	listen(a);
+	for (size_t i = 0; i < ARRAY_LEN(odd_names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", odd_names[i], odd_names[i]);
+		assert_told(a, DEEP_ROOT, path, SOURCE_ADDED);
+	}
+}
+BOTH(odd_names_are_told)
+
+/* ---- roots ---- */
+
+static struct source_figures figures(struct area *a)
+{
+	struct source_figures f;
+
+	source_figures(a->source, &f);
+	return f;
+}
+
+static void dropped_roots(struct area *a)
+{
+	source_drop(a->source, DEEP_ROOT);
+	stranger(a, makes_directories);
+	listen(a);
+	assert_silent(a);
+	add(a, DEEP_ROOT, "tree", true);
+	stranger(a, writes_into_new);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "d1/d2/file", SOURCE_WRITTEN);
+	source_drop(a->source, DEEP_ROOT);
+	source_drop(a->source, DEEP_ROOT);
+	source_drop(a->source, FLAT_ROOT);
+	assert_int_equal(figures(a).watches, 0);
+	assert_int_equal(figures(a).objects, 0);
+	assert_int_equal(all_gaps(a), 0);
+}
+BOTH(dropped_roots)
+
+/* Again and again: nothing piles up. */
+static void roots_armed_anew(struct area *a)
+{
+	struct source_figures before = figures(a);
+
+	for (int i = 0; i < 10; i++)
+		add(a, DEEP_ROOT, "tree", true);
+	assert_int_equal(figures(a).watches, before.watches);
+	assert_int_equal(figures(a).objects, before.objects);
+	stranger(a, writes);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "etc/passwd", SOURCE_WRITTEN);
+	assert_int_equal(all_gaps(a), 0);
+}
+BOTH(roots_armed_anew)
+
+/* A directory may be a root, and in another one. */
+static void roots_in_roots(struct area *a)
+{
+	add(a, 20, ".", false);
+	add(a, 21, "tree/etc", true);
+	stranger(a, writes);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "etc/passwd", SOURCE_WRITTEN);
+	assert_told(a, 21, "passwd", SOURCE_WRITTEN);
+	assert_false(told(a, 20, "tree", SOURCE_WRITTEN));
+	forget(a);
+	source_drop(a->source, 21);
+	stranger(a, renames_directory);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "etc", SOURCE_REMOVED);
+	assert_int_equal(all_gaps(a), 0);
+}
+BOTH(roots_in_roots)
+
+static void removes_top(struct area *a)
+{
+	MUST(unlinkat(a->dir, "flat/sub/file", 0) == 0);
+	MUST(unlinkat(a->dir, "flat/file", 0) == 0);
+	MUST(unlinkat(a->dir, "flat/sub", AT_REMOVEDIR) == 0);
+	MUST(unlinkat(a->dir, "flat", AT_REMOVEDIR) == 0);
+}
+
+static void a_removed_top(struct area *a)
+{
+	stranger(a, removes_top);
+	listen(a);
+	assert_told(a, FLAT_ROOT, "", SOURCE_REMOVED | SOURCE_DIRECTORY);
+	assert_int_equal(all_gaps(a), 0);
+	source_drop(a->source, DEEP_ROOT);
+	source_drop(a->source, FLAT_ROOT);
+	assert_int_equal(figures(a).watches, 0);
+	assert_int_equal(figures(a).objects, 0);
+}
+BOTH(a_removed_top)
+
+static void what_cannot_be_added(struct area *a)
+{
+	struct source_figures before = figures(a);
+	struct err e;
+
+	assert_int_equal(
+	    source_add(a->source, 1, a->dir, "nothing", true, &e), ERR_NOT_FOUND);
+	assert_int_equal(source_add(a->source, 1, a->dir, "tree/file", true, &e), ERR_IO);
+	assert_int_equal(symlinkat("tree", a->dir, "link"), 0);
+	assert_int_equal(source_add(a->source, 1, a->dir, "link", true, &e), ERR_IO);
+	assert_int_equal(figures(a).watches, before.watches);
+}
+BOTH(what_cannot_be_added)
+
+/* One file with names in two roots, written outside of both. */
+static void writes_hard_link(struct area *a)
+{
+	put(a->dir, "outside/hard", "evil");
+}
+
+static void a_link_of_several_roots(struct area *a)
+{
+	assert_int_equal(linkat(a->dir, "tree/file", a->dir, "flat/hard", 0), 0);
+	assert_int_equal(linkat(a->dir, "tree/file", a->dir, "outside/hard", 0), 0);
+	listen(a);
+	forget(a);
+	stranger(a, writes_hard_link);
+	listen(a);
+	assert_told(a, DEEP_ROOT, NULL, SOURCE_WRITTEN);
+	assert_told(a, FLAT_ROOT, NULL, SOURCE_WRITTEN);
+}
+ONLY_FANOTIFY(a_link_of_several_roots)
+
+static void own_deeds(struct area *a)
+{
+	writes(a);
+	makes_directories(a);
+	listen(a);
+	assert_silent(a);
+	stranger(a, writes_into_new);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "d1/d2/file", SOURCE_WRITTEN);
+}
+ONLY_FANOTIFY(own_deeds)
+
+static void the_writer(struct area *a)
+{
+	char program[WRITER_PROGRAM_MAX] = "";
+	pid_t pid = start(a, writes_and_holds);
+
+	assert_true(readlink("/proc/self/exe", program, sizeof(program) - 1) > 0);
+	listen_for(a, DEEP_ROOT, "file", SOURCE_WRITTEN);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_true(a->told[0].has_writer && a->told[0].writer.looked_at);
+	assert_int_equal(a->told[0].writer.pid, pid);
+	assert_int_equal(a->told[0].writer.uid, geteuid());
+	assert_string_equal(a->told[0].writer.program, program);
+	assert_false(a->told[0].writer.in_container);
+	listen(a);
+	forget(a);
+	/* One that is gone is not taken for anybody else. */
+	stranger(a, writes);
+	listen(a);
+	assert_true(a->n > 0 && a->told[0].has_writer);
+	assert_true(a->told[0].writer.pid > 0 && !a->told[0].writer.looked_at);
+	assert_string_equal(a->told[0].writer.program, "");
+}
+ONLY_FANOTIFY(the_writer)
+
+/* ---- both at once ---- */
+
+static void each_as_it_can(void **state)
+{
+	struct area *a = area_new(SOURCE_AUTO);
+	struct err e;
+	int proc;
+
+	(void)state;
+	if (!area_watch(a))
+		fail();
+	/* No handles there. */
+	proc = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(source_add(a->source, 1, proc, "task", true, &e), 0);
+	stranger(a, writes);
+	listen(a);
+	assert_told(a, DEEP_ROOT, "etc/passwd", SOURCE_WRITTEN);
+	assert_int_equal(
+	    source_kind(a->source), a->told[0].has_writer ? SOURCE_AUTO : SOURCE_INOTIFY);
+	source_drop(a->source, 1);
+	assert_int_equal(source_kind(a->source),
+	    a->told[0].has_writer ? SOURCE_FANOTIFY : SOURCE_INOTIFY);
+	close(proc);
+	area_free(a);
+}
+
+static void names_of_kinds_and_gaps(void **state)
+{
+	enum source_kind kind;
+
+	(void)state;
+	for (int k = SOURCE_AUTO; k <= SOURCE_FANOTIFY; k++) {
+		assert_true(
+		    source_kind_parse(source_kind_name((enum source_kind)k), &kind));
+		assert_int_equal(kind, k);
+	}
+	assert_false(source_kind_parse("inotif", &kind));
+	assert_false(source_kind_parse("", &kind));
+	for (int g = 0; g < GAP_COUNT; g++)
+		assert_true(*gap_name((enum gap)g) && *gap_meaning((enum gap)g));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +445,19 @@ int main(void)
 	    TWICE(new_directories),
 	    TWICE(a_directory_moved_in),
 	    TWICE(a_renamed_directory),
+	    TWICE(a_directory_taken_out),
+	    TWICE(exchanged_directories),
+	    TWICE(odd_names_are_told),
+	    TWICE(dropped_roots),
+	    TWICE(roots_armed_anew),
+	    TWICE(roots_in_roots),
+	    TWICE(a_removed_top),
+	    TWICE(what_cannot_be_added),
+	    cmocka_unit_test(a_link_of_several_roots_fanotify),
+	    cmocka_unit_test(own_deeds_fanotify),
+	    cmocka_unit_test(the_writer_fanotify),
+	    cmocka_unit_test(each_as_it_can),
+	    cmocka_unit_test(names_of_kinds_and_gaps),
 	};
 
 	alarm(120);
