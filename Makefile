@@ -96,6 +96,10 @@ $B/bench/%: $B/tests/bench/%.o $B/liblayerseal.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$B/cli/%: $B/tests/cli/%.o $B/liblayerseal.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 check: check-unit check-fuzz check-mutations check-cli check-audit
 
 check-unit: $(UNIT)
@@ -109,8 +113,9 @@ check-mutations: $B/mutations/mutations
 	$(Q)prove -e '' $B/mutations/mutations :: --every 100
 
 # With sanitizers the differential test asks every eighth of its questions only.
-check-cli: $B/layerseal $B/layerseal-hook $B/bench/growth
+check-cli: $B/layerseal $B/layerseal-hook $B/bench/growth $B/cli/fake_watcher
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) GROWTH=$(abspath $B/bench/growth) \
+		FAKE_WATCHER=$(abspath $B/cli/fake_watcher) \
 		SECOND_SHARE=$(if $(filter asan,$(VARIANT)),8,1) \
 		prove -j2 $(sort $(wildcard tests/cli/*.t)) tests/second/run.t
 

@@ -8,6 +8,7 @@
 #include "base/esc.h"
 #include "base/hex.h"
 #include "cli/attest.h"
+#include "cli/consult.h"
 #include "cli/outfile.h"
 #include "cli/purge_report.h"
 #include "cli/report.h"
@@ -15,7 +16,7 @@
 
 struct arguments {
 	struct verify_options verify;
-	bool json, quiet, heal;
+	bool json, quiet, heal, no_watcher;
 	const char *attest, *attest_key; /* files */
 };
 
@@ -30,6 +31,7 @@ static int parse(
 	    {"quiet", no_argument, NULL, 'q'},
 	    {"attest", required_argument, NULL, 'a'},
 	    {"attest-key", required_argument, NULL, 'k'},
+	    {"no-watcher", no_argument, NULL, 'w'},
 	    {0},
 	};
 	int option;
@@ -61,6 +63,9 @@ static int parse(
 		case 'k':
 			out->attest_key = optarg;
 			break;
+		case 'w':
+			out->no_watcher = true;
+			break;
 		default:
 			return cli_usage_error(e, "verify",
 			    "an option that verify does not have, or without its value");
@@ -83,40 +88,61 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void print_verdict(FILE *to, enum verdict verdict, const struct session *s)
+/* What a verdict is about, and where it is from. */
+struct report {
+	const char *graphroot, *store_id;
+	uint64_t ledger_size;
+	const struct digest *ledger_root;
+	const struct consultation *watcher; /* borrowed */
+	bool by_watcher;
+	double seconds;
+};
+
+static void print_verdict(FILE *to, enum verdict verdict, const struct report *about)
 {
-	CLEANUP_FREE char *root = esc_str(s->config.graphroot);
+	CLEANUP_FREE char *root = esc_str(about->graphroot);
 	enum colour colour = verdict == VERDICT_CLEAN ? COLOUR_GREEN : COLOUR_RED;
 
 	fprintf(to, "%s%s%s: store %s\n", report_colour(to, colour),
 	    verdict_name(verdict), report_colour(to, COLOUR_NONE), root);
 }
 
-static void print_text(const struct arguments *a, const struct session *s,
-    const struct purge_result *outcome, double seconds)
+static void print_figures(const struct arguments *a, const struct report *about,
+    const struct verify_result *result)
+{
+	char bytes[REPORT_SIZE_MAX], mounts[48] = "";
+	CLEANUP_FREE char *how = NULL;
+
+	report_size((double)result->bytes, bytes);
+	if (result->cache_mounts)
+		snprintf(mounts, sizeof(mounts), "%zu cache mount%s, ",
+		    result->cache_mounts, REPORT_S(result->cache_mounts));
+	printf("%zu layer%s", result->layers, REPORT_S(result->layers));
+	if (!about->by_watcher)
+		printf(" (%zu by statprint, %zu measured: %s)", result->by_statprint,
+		    result->measured, bytes);
+	how = about->by_watcher
+		  ? consult_words(&about->watcher->answer)
+		  : xasprintf("level %s", verify_level_name(a->verify.level));
+	printf(", %zu image%s, %s%s, %.3f s\n", result->images, REPORT_S(result->images),
+	    mounts, how, about->seconds);
+}
+
+static void print_text(const struct arguments *a, const struct report *about,
+    const struct purge_result *outcome)
 {
 	const struct verify_result *result = &outcome->verify;
 	enum verdict verdict = outcome->verdict;
 	FILE *to = a->quiet ? stderr : stdout;
-	char bytes[REPORT_SIZE_MAX], mounts[48] = "";
 
 	if (outcome->n)
 		purge_report_text(to, &(struct purge_options){0}, outcome);
 	if (a->quiet && verdict == VERDICT_CLEAN)
 		return;
 	report_findings(to, &result->findings);
-	print_verdict(to, verdict, s);
-	if (!a->quiet) {
-		report_size((double)result->bytes, bytes);
-		if (result->cache_mounts)
-			snprintf(mounts, sizeof(mounts), "%zu cache mount%s, ",
-			    result->cache_mounts, REPORT_S(result->cache_mounts));
-		printf("%zu layer%s (%zu by statprint, %zu measured: %s), %zu image%s, "
-		       "%slevel %s, %.3f s\n",
-		    result->layers, REPORT_S(result->layers), result->by_statprint,
-		    result->measured, bytes, result->images, REPORT_S(result->images),
-		    mounts, verify_level_name(a->verify.level), seconds);
-	}
+	print_verdict(to, verdict, about);
+	if (!a->quiet)
+		print_figures(a, about, result);
 	report_remedies(to, &result->findings);
 }
 
@@ -129,21 +155,21 @@ static void begin_document(
 	jsonout_str(j, "level", verify_level_name(level));
 }
 
-static int print_json(const struct arguments *a, const struct session *s,
-    const struct purge_result *outcome, double seconds, struct err *e)
+static int print_json(const struct arguments *a, const struct report *about,
+    const struct purge_result *outcome, struct err *e)
 {
 	const struct verify_result *result = &outcome->verify;
 	CLEANUP_JSONOUT struct jsonout j;
-	char store_id[2 * STORE_ID_BYTES + 1], root[DIGEST_TEXT_LEN + 1];
+	char root[DIGEST_TEXT_LEN + 1];
 
 	jsonout_init(&j);
-	hex_encode(store_id, s->store_id.bytes, STORE_ID_BYTES);
-	digest_text(&ledger_head(s->ledger)->root, root);
+	digest_text(about->ledger_root, root);
 	begin_document(&j, verdict_name(outcome->verdict), a->verify.level);
-	jsonout_str(&j, "store", store_id);
-	jsonout_str(&j, "graphroot", s->config.graphroot);
-	jsonout_u64(&j, "ledger_size", ledger_head(s->ledger)->size);
+	jsonout_str(&j, "store", about->store_id);
+	jsonout_str(&j, "graphroot", about->graphroot);
+	jsonout_u64(&j, "ledger_size", about->ledger_size);
 	jsonout_str(&j, "ledger_root", root);
+	consult_json(&j, about->watcher);
 	jsonout_u64(&j, "layers", result->layers);
 	jsonout_u64(&j, "images", result->images);
 	jsonout_u64(&j, "cache_mounts", result->cache_mounts);
@@ -152,7 +178,7 @@ static int print_json(const struct arguments *a, const struct session *s,
 	jsonout_u64(&j, "remeasured", result->remeasured);
 	jsonout_u64(&j, "entries", result->entries);
 	jsonout_u64(&j, "bytes", result->bytes);
-	jsonout_seconds(&j, "seconds", seconds);
+	jsonout_seconds(&j, "seconds", about->seconds);
 	report_findings_json(&j, &result->findings);
 	if (a->heal) {
 		jsonout_begin(&j, "purged", '{');
@@ -222,14 +248,76 @@ static int attestation_write(const struct attestation *a, const struct session *
 
 /* ---- */
 
-static int print_result(const struct arguments *a, const struct session *s,
-    const struct purge_result *outcome, double seconds, struct err *e)
+static int print_report(const struct arguments *a, const struct report *about,
+    const struct purge_result *outcome, struct err *e)
 {
 	if (a->json)
-		return print_json(a, s, outcome, seconds, e);
-	print_text(a, s, outcome, seconds);
+		return print_json(a, about, outcome, e);
+	print_text(a, about, outcome);
 	return fflush(stdout) ? err_sys(e, "standard output") : 0;
 }
+
+static int print_result(const struct arguments *a, const struct session *s,
+    const struct consultation *watcher, const struct purge_result *outcome,
+    double seconds, struct err *e)
+{
+	char store_id[2 * STORE_ID_BYTES + 1];
+
+	hex_encode(store_id, s->store_id.bytes, STORE_ID_BYTES);
+	return print_report(a,
+	    &(struct report){.graphroot = s->config.graphroot,
+		.store_id = store_id,
+		.ledger_size = ledger_head(s->ledger)->size,
+		.ledger_root = &ledger_head(s->ledger)->root,
+		.watcher = watcher,
+		.seconds = seconds},
+	    outcome, e);
+}
+
+/* ---- by the watcher ---- */
+
+/* What a watcher's verdict cannot stand for. */
+static bool is_for_watcher(const struct cli *c, const struct arguments *a)
+{
+	return a->verify.level == LEVEL_STAT && !a->no_watcher && !a->heal &&
+	       !a->attest && !a->verify.n_images && !c->known_as && !c->store.runroot &&
+	       !c->store.driver && !c->store.imagestore;
+}
+
+/* *verdict: VERDICT_UNVERIFIABLE if it has none. */
+static int verify_by_watcher(struct cli *c, const struct arguments *a,
+    struct consultation *t, enum verdict *verdict, struct err *e)
+{
+	CLEANUP_PURGE_RESULT struct purge_result outcome = {0};
+	struct fs_names usual = {0};
+	double start = now();
+	struct answer *said = &t->answer;
+
+	*verdict = VERDICT_UNVERIFIABLE;
+	if (!is_for_watcher(c, a))
+		return 0;
+	consult_open(c, t);
+	if (!consult(c, t, NULL, &usual)) {
+		consult_explain(t, a->json || a->quiet);
+		return 0;
+	}
+	outcome.verdict = *verdict = said->verdict;
+	outcome.verify.layers = said->layers;
+	outcome.verify.images = said->images;
+	outcome.verify.cache_mounts = said->cache_mounts;
+	findings_move(&outcome.verify.findings, &said->findings);
+	return print_report(a,
+	    &(struct report){.graphroot = said->graphroot,
+		.store_id = said->store_id,
+		.ledger_size = said->ledger_size,
+		.ledger_root = &said->ledger_root,
+		.watcher = t,
+		.by_watcher = true,
+		.seconds = now() - start},
+	    &outcome, e);
+}
+
+/* ---- */
 
 /* The verification itself; with --heal, of what is left. */
 static int judge(const struct arguments *a, struct session *s, struct runner *engine,
@@ -245,7 +333,8 @@ static int judge(const struct arguments *a, struct session *s, struct runner *en
 }
 
 /* *reported: the verdict has been printed, whatever fails after it. */
-static int verify(struct cli *c, const struct arguments *a, bool *reported, struct err *e)
+static int verify(struct cli *c, const struct arguments *a,
+    const struct consultation *watcher, bool *reported, struct err *e)
 {
 	CLEANUP_ATTESTATION struct attestation attestation;
 	CLEANUP_SESSION struct session s = {.store.runroot_fd = -1};
@@ -271,7 +360,7 @@ static int verify(struct cli *c, const struct arguments *a, bool *reported, stru
 	if (r)
 		return r;
 	*reported = true;
-	r = print_result(a, &s, &outcome, now() - start, e);
+	r = print_result(a, &s, watcher, &outcome, now() - start, e);
 	if (!r)
 		r = attestation_write(&attestation, &s,
 		    &(struct verification_facts){.options = &a->verify,
@@ -285,13 +374,17 @@ static int verify(struct cli *c, const struct arguments *a, bool *reported, stru
 
 int cmd_verify(struct cli *c, int argc, char **argv, struct err *e)
 {
+	CLEANUP_CONSULTATION struct consultation watcher = {.fd = -1};
+	enum verdict verdict = VERDICT_UNVERIFIABLE;
 	struct arguments a;
 	bool reported = false;
 	int r = parse(c, argc, argv, &a, e);
 
-	if (r)
-		return r;
-	r = verify(c, &a, &reported, e);
+	if (!r)
+		r = verify_by_watcher(c, &a, &watcher, &verdict, e);
+	if (r || verdict != VERDICT_UNVERIFIABLE)
+		return r ? r : (int)verdict_exit_status(verdict);
+	r = verify(c, &a, &watcher, &reported, e);
 	if (r < 0 && a.json && !reported)
 		(void)!print_json_error(&a, e);
 	return r;

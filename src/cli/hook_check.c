@@ -10,6 +10,7 @@
 
 #include "base/esc.h"
 #include "cli/cli.h"
+#include "cli/consult.h"
 #include "cli/engine_store.h"
 #include "cli/purge_report.h"
 #include "guard/inflight.h"
@@ -110,11 +111,28 @@ static int verify_store(struct cli *c, const struct hook_arguments *a,
 	return verdict_exit_status(outcome.verdict);
 }
 
+/*
+ * Clean, says the watcher, of the very store and options that the engine is about to use. Whatever else it says, it is
+ * looked at here, which finds more words and heals.
+ */
+static bool watcher_says_clean(
+    const struct cli *c, struct consultation *watcher, const struct store_config *wanted)
+{
+	CLEANUP_NAMES struct fs_names dirs = {0};
+
+	cli_cache_dirs(false, &dirs);
+	if (consult(c, watcher, wanted, &dirs))
+		return watcher->answer.verdict == VERDICT_CLEAN;
+	consult_explain(watcher, true);
+	return false;
+}
+
 int hook_check(struct cli *c, int argc, char **argv, struct err *e)
 {
 	CLEANUP_ENGINE_COMMAND struct engine_command k = {.act = ENGINE_OTHER};
 	CLEANUP_STORE_CONFIG struct store_config wanted = {0};
 	CLEANUP_RUNNER struct runner *runner = NULL;
+	CLEANUP_CONSULTATION struct consultation watcher = {.fd = -1};
 	struct hook_arguments a;
 	const char *remote;
 	int r = parse_arguments("hook check", argc, argv, &a, e);
@@ -137,9 +155,12 @@ int hook_check(struct cli *c, int argc, char **argv, struct err *e)
 	/* What heals runs an engine, outside of the user namespace that discover() enters. */
 	if (!r && policy_heals(&c->config.policy, NULL))
 		r = runner_start(&runner, e);
+	/* In there, too, nobody could tell root. */
+	if (!r && c->config.level == LEVEL_STAT)
+		consult_open(c, &watcher);
 	if (!r)
 		r = engine_store_discover(c, a.engine, &k, &wanted, e);
-	if (!r)
+	if (!r && !watcher_says_clean(c, &watcher, &wanted))
 		r = verify_store(c, &a, &wanted, runner, e);
 	return r < 0 ? err_wrap(e, "this %s command is refused", engine_name(a.engine))
 		     : r;

@@ -23,8 +23,8 @@ static const struct command commands[] = {
 	.summary = "bind layers, images and names to what they are now"},
     {.name = "verify",
 	.run = cmd_verify,
-	.usage = "[--level stat|full|oci] [--cached] [--heal] [--json] [--quiet] "
-		 "[--attest FILE [--attest-key FILE]] [IMAGE...]",
+	.usage = "[--level stat|full|oci] [--cached] [--heal] [--no-watcher] [--json] "
+		 "[--quiet] [--attest FILE [--attest-key FILE]] [IMAGE...]",
 	.summary = "compare the store with what was sealed"},
     {.name = "build",
 	.run = cmd_build,
