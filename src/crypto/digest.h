@@ -58,10 +58,22 @@ void fsverity_free(struct fsverity *v);
  * The same digest of a file of more than one block, in parts of FSVERITY_PART_BYTES (the last one
  * may be shorter) that any threads hash in any order. fsverity_join() uses `parts` up.
  */
-#define FSVERITY_PART_BYTES                                                              \
-	(128 * 4096) /* as many blocks as have their hashes in one block */
+#define FSVERITY_BLOCK_BYTES 4096
+/* As many blocks as have their hashes in one block. */
+#define FSVERITY_PART_BYTES (128 * FSVERITY_BLOCK_BYTES)
 void fsverity_part(const void *data, size_t len, struct digest *out);
 void fsverity_join(struct digest *parts, size_t n, uint64_t size, struct digest *out);
+
+/*
+ * The digests of whole files of at most FSVERITY_PART_BYTES: small ones hash faster together.
+ * At `data` there is room up to the end of the last block; what is there is used up.
+ */
+struct fsverity_file {
+	uint8_t *data;
+	size_t len;	    /* not 0 */
+	struct digest *out; /* no two files the same */
+};
+void fsverity_many(const struct fsverity_file *files, size_t n);
 
 /* Keyed 128-bit sums (XXH3 with a secret). Not collision resistant against who knows the key. */
 #define XXH_KEY_BYTES 192

@@ -12,11 +12,13 @@
 /* Bounds the memory for parts (32 bytes each) against sparse giants: that is ext4's limit too. */
 #define CONTENT_BYTES_MAX (UINT64_C(1) << 44)
 
-static int read_block(
+static int read_bytes(
     struct content *c, int fd, uint64_t offset, size_t len, struct err *e)
 {
+	uint8_t *to = c->block + c->used;
+
 	for (size_t got = 0; got < len;) {
-		ssize_t n = pread(fd, c->block + got, len - got, (off_t)(offset + got));
+		ssize_t n = pread(fd, to + got, len - got, (off_t)(offset + got));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -43,7 +45,7 @@ static void hash_part(struct content *c, struct big *b)
 	int r;
 
 	pthread_mutex_unlock(&p->lock);
-	r = read_block(c, b->fd, offset, len, &e);
+	r = read_bytes(c, b->fd, offset, len, &e);
 	if (!r)
 		fsverity_part(c->block, len, &b->parts[part]);
 	pthread_mutex_lock(&p->lock);
@@ -113,20 +115,34 @@ static int big_digest(
 	return 0;
 }
 
-int content_digest(
+int content_read(
     struct content *c, int fd, uint64_t size, struct digest *out, struct err *e)
 {
-	int r;
-
+	c->last.len = 0;
 	/* The digest must be of the device's bytes, not of what the page cache remembers. */
 	if (c->p->opt->fresh)
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (c->shelved == BATCH_ENTRIES || size > CONTENT_PART_BYTES - c->used)
+		content_flush(c);
 	if (size > CONTENT_PART_BYTES)
 		return big_digest(c, fd, size, out, e);
-	r = read_block(c, fd, 0, (size_t)size, e);
-	if (r)
-		return r;
-	fsverity_update(c->hash, c->block, (size_t)size);
-	fsverity_final(c->hash, out);
-	return 0;
+	c->last = (struct fsverity_file){
+	    .data = c->block + c->used, .len = (size_t)size, .out = out};
+	return read_bytes(c, fd, 0, (size_t)size, e);
+}
+
+void content_keep(struct content *c)
+{
+	if (!c->last.len)
+		return;
+	c->shelf[c->shelved++] = c->last;
+	c->used += (c->last.len + FSVERITY_BLOCK_BYTES - 1) / FSVERITY_BLOCK_BYTES *
+		   FSVERITY_BLOCK_BYTES;
+	c->last.len = 0;
+}
+
+void content_flush(struct content *c)
+{
+	fsverity_many(c->shelf, c->shelved);
+	c->shelved = c->used = 0;
 }

@@ -117,12 +117,21 @@ int entry_wrap(const struct batch *b, const struct entry *x, struct err *e);
 struct content {
 	struct pipeline *p;
 	uint8_t *block; /* CONTENT_PART_BYTES of this thread */
-	struct fsverity *hash;
+	/* Small files that were read to `block`, to be hashed together. */
+	struct fsverity_file shelf[BATCH_ENTRIES];
+	size_t shelved, used;	   /* bytes of `block`, whole blocks of the file system */
+	struct fsverity_file last; /* not on the shelf yet; len 0: none */
 };
 
-/* fs-verity digest of the `size` > 0 bytes of `fd`. ERR_CHANGED: fewer bytes than that. */
-MUSTUSE int content_digest(
+/*
+ * For the fs-verity digest of the `size` > 0 bytes of `fd`: reads them, and if they are many,
+ * hashes them. ERR_CHANGED: fewer bytes than that. *out is set when content_flush() returns, if
+ * content_keep() was called before the next file: the caller has seen that the bytes are good.
+ */
+MUSTUSE int content_read(
     struct content *c, int fd, uint64_t size, struct digest *out, struct err *e);
+void content_keep(struct content *c);
+void content_flush(struct content *c);
 /*
  * With the pipeline locked: hashes one part of somebody else's file, unlocked meanwhile. False if
  * there is none.

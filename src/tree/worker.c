@@ -79,9 +79,11 @@ static int measure_file(
 		return 0;
 	r = read_xattrs(b, x, fd, false, e);
 	if (!r && x->st.size)
-		r = content_digest(&w->content, fd, x->st.size, &x->digest, e);
+		r = content_read(&w->content, fd, x->st.size, &x->digest, e);
 	if (!r)
 		r = same_as(fd, &x->st, e);
+	if (!r && x->st.size)
+		content_keep(&w->content);
 	x->hashed = !r;
 	return r;
 }
@@ -195,6 +197,7 @@ static void measure_batch(struct worker *w, struct batch *b)
 		if (b->text.len > BATCH_TEXT_BYTES)
 			wait_for_turn(w->p, b);
 	}
+	content_flush(&w->content);
 	if (!r)
 		r = leave_dirs(b, &e);
 	else
@@ -240,15 +243,12 @@ void *worker_run(void *arg)
 	struct pipeline *p = arg;
 	struct worker w = {
 	    .p = p,
-	    .content = {.p = p,
-		.block = xmalloc(CONTENT_PART_BYTES),
-		.hash = fsverity_new()},
+	    .content = {.p = p, .block = xmalloc(CONTENT_PART_BYTES)},
 	};
 
 	pthread_mutex_lock(&p->lock);
 	work(&w);
 	pthread_mutex_unlock(&p->lock);
-	fsverity_free(w.content.hash);
 	free(w.content.block);
 	return NULL;
 }
