@@ -20,8 +20,17 @@
 #define ENTRIES_MAX 20000
 #define TEXT_MAX (64U << 20)
 
+/* Files of several names whose other names are looked for. */
+#define LINKED_MAX 256
+
 /* Neither an error nor an answer: the whole layer must be looked at. */
 #define TAKE_WHOLE 1
+
+/* Owned. */
+struct strings {
+	char **v;
+	size_t n;
+};
 
 struct ask {
 	const struct guard *g;
@@ -29,7 +38,10 @@ struct ask {
 	const struct sealed_layer *sealed;
 	int tree_fd;
 	struct ask_places places;
-	struct buf sealed_text, text; /* their lines as sealed, and as they are now */
+	struct strings
+	    linked; /* first names of files that had several when they were sealed */
+	struct buf sealed_text,
+	    text; /* lines of the places as sealed, and as they are now */
 	uint64_t entries;
 	struct findings findings;
 };
@@ -41,34 +53,91 @@ static int add_text(struct buf *text, const char *line, size_t len, struct err *
 	return text->len + len > TEXT_MAX ? TAKE_WHOLE : buf_add(text, line, len, e);
 }
 
-/*
- * Of a file with several names each line says something about the others, which nobody asked about. What is
- * `gone` with its directory has but its own line.
- */
+static bool has(const struct strings *list, const char *s)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (strcmp(list->v[i], s) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add(struct strings *list, const char *s)
+{
+	list->v = xreallocarray(list->v, list->n + 1, sizeof(*list->v));
+	list->v[list->n++] = xstrdup(s);
+}
+
+static void strings_release(struct strings *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->v[i]);
+	free(list->v);
+	*list = (struct strings){0};
+}
+
+static int note_sealed(struct ask *a, struct ask_place *p, const struct manifest_entry *m)
+{
+	const char *first = m->hardlink ? m->payload : m->path;
+
+	if (p) {
+		p->sealed = true;
+		p->sealed_dir = S_ISDIR(m->mode);
+	}
+	if (m->nlink < 2 || has(&a->linked, first))
+		return 0;
+	add(&a->linked, first);
+	return a->linked.n > LINKED_MAX ? TAKE_WHOLE : 0;
+}
+
+/* What is `gone` with its directory has its own line only. */
 static int take_line(struct ask *a, const struct lines *l, bool gone,
     struct manifest_scratch *scratch, struct err *e)
 {
 	struct ask_place *p;
 	struct manifest_entry m;
-	int r;
+	int r = 0;
 
 	if (!ask_places_next(&a->places, l->path.data, &p))
 		return 0;
 	if (!gone) {
 		r = manifest_parse(l->line.data, l->line.len, scratch, &m, e);
-		if (r)
-			return r;
-		if (m.nlink > 1)
-			return TAKE_WHOLE;
-		if (p) {
-			p->sealed = true;
-			p->sealed_dir = S_ISDIR(m.mode);
-		}
+		if (!r)
+			r = note_sealed(a, p, &m);
 	}
-	return add_text(&a->sealed_text, l->line.data, l->line.len, e);
+	return r ? r : add_text(&a->sealed_text, l->line.data, l->line.len, e);
 }
 
-static int take_lines(struct ask *a, struct lines *l, bool gone, struct err *e)
+/* True without a look at most of the line: MODE begins with it. */
+static bool is_later_name(const struct buf *line)
+{
+	const char *size = memchr(line->data, ' ', line->len);
+	const char *mode = size ? strchr(size + 1, ' ') : NULL;
+
+	return mode && mode[1] == '@';
+}
+
+static int take_name(const struct ask *a, const struct lines *l, struct strings *names,
+    struct manifest_scratch *scratch, struct err *e)
+{
+	struct manifest_entry m = {.payload = l->path.data};
+	int r = 0;
+
+	if (is_later_name(&l->line))
+		r = manifest_parse(l->line.data, l->line.len, scratch, &m, e);
+	if (!r && m.payload && has(&a->linked, m.payload))
+		add(names, l->path.data);
+	return r;
+}
+
+enum pass {
+	PASS_LINES, /* of the places */
+	PASS_GONE,  /* again, with all that is below directories that are gone */
+	PASS_NAMES, /* all names of the linked files, to `names` */
+};
+
+static int take_pass(
+    struct ask *a, struct lines *l, enum pass pass, struct strings *names, struct err *e)
 {
 	struct manifest_scratch *scratch = manifest_scratch_new();
 	int r;
@@ -76,17 +145,20 @@ static int take_lines(struct ask *a, struct lines *l, bool gone, struct err *e)
 	do {
 		r = lines_next(l, e);
 		if (!r && l->line.len)
-			r = take_line(a, l, gone, scratch, e);
+			r = pass == PASS_NAMES
+				? take_name(a, l, names, scratch, e)
+				: take_line(a, l, pass == PASS_GONE, scratch, e);
 	} while (!r && l->line.len);
 	manifest_scratch_free(scratch);
 	return r;
 }
 
 /* Nothing of it may be relied on before all of it was read: only its end tells that it is what was sealed. */
-static int read_sealed(struct ask *a, bool gone, struct err *e)
+static int read_sealed(
+    struct ask *a, enum pass pass, struct strings *names, struct err *e)
 {
 	struct manifest_reader *reader = NULL;
-	struct lines lines;
+	CLEANUP_LINES struct lines lines;
 	int r = manifest_reader_new(a->g->ledger, &a->sealed->seal->tree,
 	    a->sealed->seal->manifest_bytes, &reader, e);
 
@@ -94,10 +166,45 @@ static int read_sealed(struct ask *a, bool gone, struct err *e)
 	ask_places_rewind(&a->places);
 	lines_init(&lines, manifest_reader_next, reader);
 	if (!r)
-		r = take_lines(a, &lines, gone, e);
-	lines_release(&lines);
+		r = take_pass(a, &lines, pass, names, e);
 	manifest_reader_free(reader);
 	return r < 0 ? err_wrap(e, "sealed manifest of %.12s", a->layer) : r;
+}
+
+/* Of a file with several names each line says something about the others: all are asked about. */
+static int add_names(struct ask *a, const struct ask_path *paths, size_t n, struct err *e)
+{
+	CLEANUP_FREE struct ask_path *more = NULL;
+	struct strings names = {0};
+	int r = read_sealed(a, PASS_NAMES, &names, e);
+
+	if (!r) {
+		more = xcalloc(n + names.n, sizeof(*more));
+		memcpy(more, paths, n * sizeof(*more));
+		for (size_t i = 0; i < names.n; i++)
+			more[n + i].path = names.v[i];
+		ask_places_release(&a->places);
+		ask_places_init(&a->places, more, n + names.n);
+		r = read_sealed(a, PASS_LINES, NULL, e);
+	}
+	strings_release(&names);
+	return r;
+}
+
+static int find_sealed(
+    struct ask *a, const struct ask_path *paths, size_t n, struct err *e)
+{
+	int r;
+
+	strings_release(&a->linked);
+	ask_places_release(&a->places);
+	ask_places_init(&a->places, paths, n);
+	r = read_sealed(a, PASS_LINES, NULL, e);
+	if (!r && a->linked.n)
+		r = add_names(a, paths, n, e);
+	if (!r)
+		ask_places_add_unsealed(&a->places);
+	return r;
 }
 
 /* ---- what is there ---- */
@@ -206,18 +313,15 @@ static int look_and_compare(
 	int r;
 
 	*why = (struct err){0};
-	ask_places_release(&a->places);
-	ask_places_init(&a->places, paths, n);
-	r = read_sealed(a, false, e);
+	r = find_sealed(a, paths, n, e);
 	if (r)
 		return r;
-	ask_places_add_unsealed(&a->places);
 	picks = ask_places_picks(&a->places);
 	r = look(a, picks, a->places.n, why);
 	if (r)
 		return r > 0 ? r : 0;
 	if (ask_places_add_gone(&a->places))
-		r = read_sealed(a, true, e);
+		r = read_sealed(a, PASS_GONE, NULL, e);
 	return r ? r : compare_both(a, e);
 }
 
@@ -380,6 +484,7 @@ int guard_ask(struct guard *g, const char *layer, const struct ask_path *paths, 
 		findings_move(findings, &a.findings);
 	findings_release(&a.findings);
 	ask_places_release(&a.places);
+	strings_release(&a.linked);
 	buf_release(&a.sealed_text);
 	buf_release(&a.text);
 	base_close_p(&a.tree_fd);

@@ -5,6 +5,11 @@
  *
  * The answer is about the moment of asking. All that deviates is in `findings`, with the classes and words that
  * guard_verify() has for it, severities not set yet.
+ *
+ * Who keeps what was found asks about its paths again, together with those that were touched: then the answer replaces
+ * all of it. Not so if a finding has no path (the tree could not be read as a whole): that takes guard_verify(). And
+ * nobody may be told that a file lost or got a name elsewhere: a finding of class tree-hardlink is worth another
+ * question now and then.
  */
 #ifndef GUARD_ASK_H
 #define GUARD_ASK_H
@@ -13,7 +18,8 @@
 
 enum ask_answer {
 	ASK_ANSWERED, /* all paths were measured and compared */
-	ASK_WHOLE, /* that takes the whole layer (hard links, too much below a directory): guard_verify() */
+	/* too much for single questions (hundreds of hard links, a large directory): guard_verify() */
+	ASK_WHOLE,
 	ASK_NOT_SEALED, /* it is not sealed, or not any more; or what is there is another creation of it */
 	ASK_LEAVING, /* the engine is removing it, or has: nothing that is found in it means anything */
 };
@@ -30,24 +36,13 @@ struct ask_path {
 };
 
 /*
- * The directories that lead to each path are asked about, too. Content of regular files is read in full, through the
- * page cache. A mount in the place of one of them, or a file that keeps changing, is a finding at the path that
- * was asked. `findings` gets them only with ASK_ANSWERED. ERR_USAGE: no such path can be. ERR_*: the ledger or the
- * system fails.
+ * The directories that lead to each path are asked about, too, and the other names that a file had when it was sealed.
+ * Content of regular files is read in full, through the page cache. A mount in the place of one of them, or a file
+ * that keeps changing, is a finding at the path that was asked. `findings` gets them only with ASK_ANSWERED.
+ * ERR_USAGE: no such path can be. ERR_*: the ledger or the system fails.
  */
 MUSTUSE int guard_ask(struct guard *g, const char *layer, const struct ask_path *paths,
     size_t n, enum ask_answer *answer, struct findings *findings, struct err *e);
-
-/*
- * Brings what is known of a layer's tree up to date with an answer about these paths: what the answer replaces goes,
- * what is in `answer` (which is empty afterwards) comes. `known` may have findings about other things: they stay. So do
- * those without a path (the tree itself could not be opened, or what was asked about not be measured together): they
- * take guard_verify(). And so do other names of a hard link, which nobody may tell about: ask again about known
- * findings of class tree-hardlink now and then.
- * Severities in `known` are not SEVERITY_IGNORE.
- */
-void ask_update(struct findings *known, const char *layer, const struct ask_path *paths,
-    size_t n, struct findings *answer);
 
 /* True if the record says that the layer is being removed or made, or if it has neither record nor directory. */
 MUSTUSE int guard_layer_is_leaving(

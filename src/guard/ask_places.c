@@ -2,7 +2,6 @@
 /* ask_places.c: see ask_places.h. */
 #include "guard/ask_places.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void add(struct ask_places *p, const char *path, size_t len, bool below)
