@@ -2,13 +2,11 @@
 /* agent.c: see agent.h. */
 #include "crypto/agent.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/stream.h"
 
 #define FAILURE 5
 #define REQUEST_IDENTITIES 11
@@ -19,95 +17,24 @@
 #define ANSWER_MAX (256U << 10) /* what OpenSSH's agent never exceeds either */
 #define REQUEST_MAX (64U << 10)
 #define IDENTITIES_MAX 1024
-#define CONNECT_PAUSE_MS 10
 
 #define KEY_TYPE "ssh-ed25519"
 
 /* ---- the socket ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int no_answer(struct err *e)
-{
-	return err_set(e, ERR_IO, "no answer in time");
-}
-
-/* Its queue may be full for a moment: then connect() says EAGAIN. */
-static int connect_until(
-    int fd, const struct sockaddr_un *address, int64_t deadline, struct err *e)
-{
-	while (connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
-		if (errno != EAGAIN && errno != EINTR)
-			return err_sys(e, "cannot connect");
-		if (now_ms() >= deadline)
-			return no_answer(e);
-		(void)poll(NULL, 0, CONNECT_PAUSE_MS);
-	}
-	return 0;
-}
-
-static int wait_until(int fd, short events, int64_t deadline, struct err *e)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-
-	for (;;) {
-		int64_t left = deadline - now_ms();
-		int n = left > 0 ? poll(&p, 1, (int)left) : 0;
-
-		if (n > 0)
-			return 0;
-		if (n == 0)
-			return no_answer(e);
-		if (errno != EINTR)
-			return err_sys(e, "poll");
-	}
-}
-
-static int send_all(int fd, const struct buf *request, int64_t deadline, struct err *e)
-{
-	size_t sent = 0;
-
-	while (sent < request->len) {
-		ssize_t n =
-		    send(fd, request->data + sent, request->len - sent, MSG_NOSIGNAL);
-		int r = 0;
-
-		if (n >= 0)
-			sent += (size_t)n;
-		else if (errno == EAGAIN)
-			r = wait_until(fd, POLLOUT, deadline, e);
-		else if (errno != EINTR)
-			r = err_sys(e, "cannot send");
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
+/* All of it, or an error. */
 static int receive(int fd, void *data, size_t len, int64_t deadline, struct err *e)
 {
 	size_t got = 0;
 
 	while (got < len) {
-		ssize_t n = recv(fd, (char *)data + got, len - got, 0);
-		int r = 0;
+		size_t n;
+		int r =
+		    stream_receive(fd, (char *)data + got, len - got, &n, deadline, e);
 
-		if (n > 0)
-			got += (size_t)n;
-		else if (n == 0)
-			return err_set(e, ERR_IO, "it hung up");
-		else if (errno == EAGAIN)
-			r = wait_until(fd, POLLIN, deadline, e);
-		else if (errno != EINTR)
-			r = err_sys(e, "cannot receive");
 		if (r)
 			return r;
+		got += n;
 	}
 	return 0;
 }
@@ -145,7 +72,7 @@ static int ask(
 	CLEANUP_FD int fd =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int64_t deadline = now_ms() + a->timeout;
+	int64_t deadline = stream_now_ms() + a->timeout;
 	int r;
 
 	if (fd < 0)
@@ -153,9 +80,11 @@ static int ask(
 	if (strlen(a->socket) >= sizeof(address.sun_path))
 		return err_set(e, ERR_USAGE, "too long a path for a socket");
 	memcpy(address.sun_path, a->socket, strlen(a->socket));
-	r = connect_until(fd, &address, deadline, e);
+	r = stream_connect(fd, &address, deadline, e);
+	if (r == ERR_NOT_FOUND)
+		r = e->code = ERR_IO;
 	if (!r)
-		r = send_all(fd, request, deadline, e);
+		r = stream_send(fd, request->data, request->len, deadline, e);
 	return r ? r : receive_answer(fd, answer, deadline, e);
 }
 

@@ -4,20 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/stream.h"
 
 #define CONNECT_MS 500 /* its queue may be full for a moment */
-#define CONNECT_PAUSE_MS 10
-#define EXTRA_MS 1000 /* for the way there and back */
+#define EXTRA_MS 1000  /* for the way there and back */
 /* What ids look like in a user namespace that has no name for them: anybody's. */
 #define OVERFLOW_UID 65534
 
@@ -30,14 +28,6 @@ char *client_default_socket(uid_t ledger_owner)
 	if (runtime && runtime[0] == '/')
 		return xasprintf("%s/layerseal/watch.sock", runtime);
 	return xasprintf("/run/user/%u/layerseal/watch.sock", ledger_owner);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- whom to ---- */
@@ -66,21 +56,6 @@ static int check_place(int dirfd, const char *name, uid_t ledger_owner, struct e
 	if (!S_ISSOCK(st.st_mode) || !is_believed(st.st_uid, ledger_owner))
 		return err_set(
 		    e, ERR_REFUSED, "it is no socket of root or the ledger's owner");
-	return 0;
-}
-
-static int connect_until(
-    int fd, const struct sockaddr_un *address, int64_t deadline, struct err *e)
-{
-	while (connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
-		if (errno == ECONNREFUSED || errno == ENOENT)
-			return err_set(e, ERR_NOT_FOUND, "nobody listens");
-		if (errno != EAGAIN && errno != EINTR)
-			return err_sys(e, "cannot connect");
-		if (now_ms() >= deadline)
-			return err_set(e, ERR_IO, "it is not accepted in time");
-		(void)poll(NULL, 0, CONNECT_PAUSE_MS);
-	}
 	return 0;
 }
 
@@ -119,7 +94,7 @@ static int connect_to(
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(e, "socket");
-	r = connect_until(fd, &address, now_ms() + CONNECT_MS, e);
+	r = stream_connect(fd, &address, stream_now_ms() + CONNECT_MS, e);
 	if (!r)
 		r = check_peer(fd, ledger_owner, e);
 	if (!r)
@@ -137,65 +112,18 @@ int client_connect(
 
 /* ---- question and answer ---- */
 
-static int wait_until(int fd, short events, int64_t deadline, struct err *e)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-
-	for (;;) {
-		int64_t left = deadline - now_ms();
-		int n = left > 0 ? poll(&p, 1, (int)left) : 0;
-
-		if (n > 0)
-			return 0;
-		if (n == 0)
-			return err_set(e, ERR_IO, "no answer in time");
-		if (errno != EINTR)
-			return err_sys(e, "poll");
-	}
-}
-
-/* One that is turned away may have its answer before it was heard out. */
-static int send_all(int fd, const struct buf *request, int64_t deadline, struct err *e)
-{
-	size_t sent = 0;
-	int r = 0;
-
-	while (!r && sent < request->len) {
-		ssize_t n =
-		    send(fd, request->data + sent, request->len - sent, MSG_NOSIGNAL);
-
-		if (n >= 0)
-			sent += (size_t)n;
-		else if (errno == EPIPE || errno == ECONNRESET)
-			return 0;
-		else if (errno == EAGAIN)
-			r = wait_until(fd, POLLOUT, deadline, e);
-		else if (errno != EINTR)
-			r = err_sys(e, "cannot send");
-	}
-	return r;
-}
-
 /* At least one byte more of at most `len`. */
 static int receive_some(
     int fd, struct buf *to, size_t len, int64_t deadline, struct err *e)
 {
+	size_t got = 0;
 	int r = buf_reserve(to, len, e);
 
-	while (!r) {
-		ssize_t n = recv(fd, to->data + to->len, len, 0);
-
-		if (n > 0) {
-			to->len += (size_t)n;
-			to->data[to->len] = '\0';
-			return 0;
-		}
-		if (n == 0 || errno == ECONNRESET)
-			r = err_set(e, ERR_IO, "it hung up");
-		else if (errno == EAGAIN)
-			r = wait_until(fd, POLLIN, deadline, e);
-		else if (errno != EINTR)
-			r = err_sys(e, "cannot receive");
+	if (!r)
+		r = stream_receive(fd, to->data + to->len, len, &got, deadline, e);
+	if (!r) {
+		to->len += got;
+		to->data[to->len] = '\0';
 	}
 	return r;
 }
@@ -219,17 +147,19 @@ int client_exchange(int fd, const struct request *q, struct answer *out, struct 
 {
 	CLEANUP_BUF struct buf request;
 	CLEANUP_BUF struct buf answer;
-	int64_t deadline = now_ms() + q->wait_ms + EXTRA_MS;
+	int64_t deadline = stream_now_ms() + q->wait_ms + EXTRA_MS;
+	struct err unheard;
 	int r;
 
 	*out = (struct answer){0};
 	buf_init(&request, PROTOCOL_REQUEST_MAX);
 	buf_init(&answer, PROTOCOL_ANSWER_MAX + 2 * PROTOCOL_HEAD_MAX);
 	r = request_format(q, &request, e);
-	if (!r)
-		r = send_all(fd, &request, deadline, e);
-	if (!r)
-		r = receive(fd, &answer, deadline, e);
+	if (r)
+		return r;
+	/* One that is turned away may have its answer before it was heard out. */
+	(void)!stream_send(fd, request.data, request.len, deadline, &unheard);
+	r = receive(fd, &answer, deadline, e);
 	if (!r)
 		r = answer_parse(answer.data, answer.len, out, e);
 	return r ? err_wrap(e, "watcher") : 0;
