@@ -52,8 +52,17 @@ LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 UNIT := $(sort $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c)))
 FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 MAN := $(sort $(wildcard man/*.[1-8]))
-UNITS := $(sort $(wildcard systemd/*.service systemd/*.timer))
+UNITS := $(sort $(wildcard systemd/*.service systemd/*.timer systemd/*.socket))
+USER_UNITS := $(sort $(wildcard systemd/user/*.service))
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+USERUNITDIR ?= $(PREFIX)/lib/systemd/user
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+# FILES DIRECTORY
+install_units = install -d $(DESTDIR)$(2) && for u in $(1); do \
+		sed 's|@BINDIR@|$(PREFIX)/bin|' $$u >$(DESTDIR)$(2)/$${u\#\#*/} && \
+		chmod 644 $(DESTDIR)$(2)/$${u\#\#*/} || exit 1; done
 
 all: $B/layerseal $B/layerseal-hook
 	$(Q)ln -sf $(VARIANT)/layerseal build/layerseal
@@ -183,15 +192,21 @@ install: all
 	install -m 755 $B/layerseal-hook $(DESTDIR)$(PREFIX)/libexec/layerseal/layerseal-hook
 	for m in $(MAN); do d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; \
 		install -d $$d && install -m 644 $$m $$d/; done
-	install -d $(DESTDIR)$(UNITDIR)
-	for u in $(UNITS); do sed 's|@BINDIR@|$(PREFIX)/bin|' $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} && \
-		chmod 644 $(DESTDIR)$(UNITDIR)/$${u##*/}; done
+	$(call install_units,$(UNITS),$(UNITDIR))
+	$(call install_units,$(USER_UNITS),$(USERUNITDIR))
+	install -d $(DESTDIR)$(CATALOGDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
+	install -m 644 systemd/layerseal.catalog $(DESTDIR)$(CATALOGDIR)/layerseal.catalog
+	install -m 644 systemd/sysusers.d/layerseal.conf $(DESTDIR)$(SYSUSERSDIR)/layerseal.conf
+	install -m 644 systemd/tmpfiles.d/layerseal.conf $(DESTDIR)$(TMPFILESDIR)/layerseal.conf
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/layerseal $(DESTDIR)$(PREFIX)/libexec/layerseal/layerseal-hook
 	-rmdir $(DESTDIR)$(PREFIX)/libexec/layerseal
 	for m in $(MAN); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	for u in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$${u##*/}; done
+	for u in $(USER_UNITS); do rm -f $(DESTDIR)$(USERUNITDIR)/$${u##*/}; done
+	rm -f $(DESTDIR)$(CATALOGDIR)/layerseal.catalog $(DESTDIR)$(SYSUSERSDIR)/layerseal.conf \
+		$(DESTDIR)$(TMPFILESDIR)/layerseal.conf
 
 clean:
 	rm -rf build

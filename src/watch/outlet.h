@@ -79,7 +79,7 @@ struct outlet;
 /* SIGPIPE is ignored from here on: who reads what is told may go away. */
 MUSTUSE int outlet_open(const struct watch_settings *settings, enum outlet_lines lines,
     struct outlet **out, struct err *e);
-/* Tells what was folded; ends a command that still runs. NULL is fine. */
+/* Tells what was folded; a command that still runs, and lines, get a second or two. NULL is fine. */
 void outlet_free(struct outlet *o);
 /*
  * Never fails and never waits: what cannot be told in one way is counted, and told in the others. The first of its

@@ -217,15 +217,33 @@ bool command_tick(struct command *c, int64_t now_ms, struct err *e)
 	return true;
 }
 
+static void wait_for_end(struct command *c)
+{
+	static const struct timespec pause = {.tv_nsec = 10000000};
+
+	for (int i = 0; c->pid && i < COMMAND_LAST_MS / 10; i++) {
+		if (waitpid(c->pid, NULL, WNOHANG) != 0)
+			c->pid = 0;
+		else
+			nanosleep(&pause, NULL);
+	}
+	if (!c->pid)
+		return;
+	kill(-c->pid, SIGKILL);
+	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	c->pid = 0;
+}
+
 void command_free(struct command *c)
 {
+	struct err ignored;
+
 	if (!c)
 		return;
-	if (c->pid) {
-		kill(-c->pid, SIGKILL);
-		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	wait_for_end(c);
+	if (c->n > 0 && start(c, &ignored) == 0)
+		wait_for_end(c);
 	jsonout_release(&c->pending);
 	free(c);
 }

@@ -49,6 +49,7 @@ void journal_free(struct journal *j);
 /* ---- outlet_command.c: the alarm-command ---- */
 
 #define COMMAND_LIMIT_MS 10000
+#define COMMAND_LAST_MS 1000 /* at the end */
 #define COMMAND_NOTICES_MAX 100
 
 struct command;
@@ -58,6 +59,7 @@ MUSTUSE int command_new(
 void command_tell(struct command *c, const struct notice *n);
 /* True: something was not told, and e->msg says why. */
 bool command_tick(struct command *c, int64_t now_ms, struct err *e);
+/* What still runs, and then what is pending, gets COMMAND_LAST_MS each. */
 void command_free(struct command *c);
 
 /* ---- metrics.c ---- */

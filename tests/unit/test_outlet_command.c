@@ -325,6 +325,26 @@ static void test_freed_while_it_runs(void **state)
 	free(pid);
 }
 
+/* Whoever ends the watcher just after an alarm does not keep it from being told. */
+static void test_the_last_alarm(void **state)
+{
+	struct command *c;
+	struct err e;
+	CLEANUP_FREE char *text = NULL;
+
+	(void)state;
+	write_script("sleep 0.1; cat >$d/tmp; mv $d/tmp $d/out");
+	c = open_command(1000);
+	tell_alarm(c);
+	assert_false(command_tick(c, 0, &e));
+	tell_alarm(c);
+	tell_alarm(c);
+	command_free(c);
+	text = content("out");
+	assert_non_null(text);
+	assert_int_equal(count_of(text), 2);
+}
+
 /* ---- whose it is ---- */
 
 static void refused(const char *path, const char *why)
@@ -415,6 +435,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_takes_too_long, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reads_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_freed_while_it_runs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_the_last_alarm, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_not_to_be_trusted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_not_any_more, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_cannot_be_started, setup, teardown),
