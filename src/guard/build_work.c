@@ -75,15 +75,79 @@ static bool is_pulled_base(
 	return false;
 }
 
+/* An image with this manifest that this build made, or took from the cache, or ended with. */
+static bool has_instance(
+    const struct build *b, const struct build_work *w, const struct digest *manifest)
+{
+	for (size_t i = 0; i < w->survey.records.n_images; i++) {
+		const struct store_image *m = &w->survey.records.images[i];
+
+		if (!m->digest.has || !digest_equal(&m->digest.d, manifest))
+			continue;
+		if (w->made[i] || (build_is_sealed(b, m->id) &&
+				      (buildlog_hit(&b->log, m->id) != SIZE_MAX ||
+					  strcmp(b->c->record->result, m->id) == 0)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_build_name(const struct build *b, const struct store_image *i)
+{
+	for (size_t n = 0; n < b->c->n_names; n++) {
+		if (build_leads_to(i, b->c->names[n]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A list of manifests, whose id says nothing of it, is this build's if it lists nothing else. No output tells that it
+ * was made: where the kernel does not either, it must be new and have a name that this build gives.
+ */
+static bool is_own_list(
+    const struct build *b, const struct build_work *w, const struct store_image *i)
+{
+	CLEANUP_FREE struct digest *listed = NULL;
+	bool may_be = b->creations ? build_is_made(b, i)
+				   : !existed(b, i->id) && !build_is_sealed(b, i->id) &&
+					 has_build_name(b, i);
+	struct err ignored;
+	size_t n;
+
+	if (!may_be || image_listed(b->g->store, i, &listed, &n, &ignored))
+		return false;
+	for (size_t k = 0; k < n; k++) {
+		if (!has_instance(b, w, &listed[k]))
+			return false;
+	}
+	return n > 0;
+}
+
+static bool is_list(const struct build *b, const struct store_image *i)
+{
+	CLEANUP_FREE struct digest *listed = NULL;
+	struct err e;
+	size_t n;
+
+	/* What cannot be read may be one. */
+	return !i->top_layer[0] &&
+	       image_listed(b->g->store, i, &listed, &n, &e) != ERR_NOT_FOUND;
+}
+
 static void find_made(struct build *b, struct build_work *w)
 {
 	const struct records *r = &w->survey.records;
 
 	w->made = xcalloc(r->n_images, sizeof(bool));
 	for (size_t i = 0; i < r->n_images; i++)
-		w->made[i] = build_is_made(b, &r->images[i]);
+		w->made[i] =
+		    build_is_made(b, &r->images[i]) && !is_list(b, &r->images[i]);
 	for (size_t i = 0; i < r->n_images; i++)
 		w->made[i] = w->made[i] || is_pulled_base(b, w, &r->images[i]);
+	/* Last, for it lists others. */
+	for (size_t i = 0; i < r->n_images; i++)
+		w->made[i] = w->made[i] || is_own_list(b, w, &r->images[i]);
 	for (size_t i = 0; i < r->n_images; i++)
 		w->n_made += w->made[i];
 }
@@ -186,17 +250,27 @@ static size_t first_foreign_base(struct build *b, struct build_work *w)
 	return first;
 }
 
+/* What comes of event `foreign`, or of one after it; a list, which nobody speaks of, comes after all that it lists. */
+static bool may_come_of(
+    const struct build *b, const struct store_image *m, size_t foreign)
+{
+	size_t at = buildlog_made(&b->log, m->id);
+
+	if (at == SIZE_MAX && is_list(b, m))
+		return foreign < b->log.n;
+	return at != SIZE_MAX && at >= foreign;
+}
+
 /* What was made after the first use of something foreign, or stands on it, is not sealed yet. */
 static void hold_back(struct build *b, struct build_work *w, size_t foreign)
 {
 	for (size_t i = 0; i < w->survey.records.n_images; i++) {
 		const struct store_image *m = &w->survey.records.images[i];
 		const char *layer = w->made[i] ? foreign_layer(b, w, m) : NULL;
-		size_t at = buildlog_made(&b->log, m->id);
 
 		if (layer)
 			use(w, m->id, layer, "stands on a layer that is not sealed");
-		if (w->made[i] && (layer || (at != SIZE_MAX && at >= foreign))) {
+		if (w->made[i] && (layer || may_come_of(b, m, foreign))) {
 			w->made[i] = false;
 			w->n_made--;
 		}

@@ -558,3 +558,24 @@ void image_each_history(
 	for (size_t k = 0; k < i->n_big_data; k++)
 		read_history(s, i, i->big_data[k].name, fn, ctx);
 }
+
+int image_listed(const struct store *s, const struct store_image *i,
+    struct digest **digests, size_t *n, struct err *e)
+{
+	CLEANUP_FREE char *path = xasprintf("%s/manifest", i->id);
+	CLEANUP_BUF struct buf bytes;
+	int r;
+
+	*digests = NULL;
+	*n = 0;
+	/* A list is nothing but its manifest; the error is not for who asks of an image. */
+	if (i->top_layer[0])
+		return err_set(e, ERR_NOT_FOUND, "no list of manifests");
+	buf_init(&bytes, IMAGE_FILE_MAX);
+	r = fs_read_file(
+	    s->places[i->place].images_fd, path, IMAGE_FILE_MAX, &bytes, NULL, e);
+	/* Whether it is one is not known then. */
+	if (r == ERR_NOT_FOUND)
+		return err_set(e, ERR_MALFORMED, "image %.12s has no manifest", i->id);
+	return r ? r : image_list_parse(bytes.data, bytes.len, digests, n, e);
+}

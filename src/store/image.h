@@ -41,6 +41,13 @@ typedef void image_steps_fn(void *ctx, const struct digest *steps, size_t n);
 void image_each_history(
     const struct store *s, const struct store_image *i, image_steps_fn *fn, void *ctx);
 
+/*
+ * The manifests that a list of manifests has, by their digests; the caller frees. ERR_NOT_FOUND: the image is no
+ * list; any other error: that could not be read.
+ */
+MUSTUSE int image_listed(const struct store *s, const struct store_image *i,
+    struct digest **digests, size_t *n, struct err *e);
+
 /* File name of a big-data item: kept if all of [.0-9a-z], else "=" + base64 (containers/storage). */
 MUSTUSE int image_file_name(const char *big_data_name, struct buf *out, struct err *e);
 

@@ -146,6 +146,45 @@ bool image_list_has(const char *json, size_t len, const char *digest)
 	return false;
 }
 
+int image_list_parse(
+    const char *json, size_t len, struct digest **digests, size_t *n, struct err *e)
+{
+	json_t *doc CLEANUP_JSON = NULL;
+	CLEANUP_FREE struct digest *all = NULL;
+	json_t *list, *instance;
+	struct image_manifest m;
+	size_t i;
+	int r = image_manifest_parse(json, len, &m, e);
+
+	*digests = NULL;
+	*n = 0;
+	if (!r && m.kind != MANIFEST_LIST)
+		return err_set(e, ERR_NOT_FOUND, "no list of manifests");
+	if (!r)
+		r = parse(json, len, manifest_keys, ARRAY_LEN(manifest_keys), &doc, e);
+	if (r)
+		return r;
+	list = json_object_get(doc, "manifests");
+	if (json_array_size(list) > IMAGE_LISTED_MAX)
+		return MALFORMED(e, "'manifests' is too long");
+	all = xcalloc(json_array_size(list) + 1, sizeof(*all));
+	json_array_foreach(list, i, instance)
+	{
+		r = json_is_object(instance)
+			? check_object(instance, "manifest", descriptor_keys,
+			      ARRAY_LEN(descriptor_keys), e)
+			: MALFORMED(e, "'manifests' has a non-object");
+		if (!r)
+			r = parse_digest(json_object_get(instance, "digest"),
+			    "the digest of a manifest", &all[i], e);
+		if (r)
+			return r;
+	}
+	*n = json_array_size(list);
+	*digests = take_ptr(all);
+	return 0;
+}
+
 static int check_history(json_t *history, struct err *e)
 {
 	size_t i;

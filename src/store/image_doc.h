@@ -27,6 +27,14 @@ MUSTUSE int image_manifest_parse(
 /* True if a list of manifests (that parses) has one with this digest. */
 bool image_list_has(const char *json, size_t len, const char *digest);
 
+/*
+ * The digests of the manifests that a list has; the caller frees. ERR_NOT_FOUND: this is the manifest of an
+ * image. ERR_MALFORMED: what it lists cannot be read in one way.
+ */
+#define IMAGE_LISTED_MAX 4096
+MUSTUSE int image_list_parse(
+    const char *json, size_t len, struct digest **digests, size_t *n, struct err *e);
+
 /* rootfs.diff_ids of a configuration, base first; the caller frees. At most IMAGE_LAYERS_MAX. */
 #define IMAGE_LAYERS_MAX 4096
 MUSTUSE int image_config_parse(const char *json, size_t len, struct digest **diff_ids,

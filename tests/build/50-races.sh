@@ -217,8 +217,15 @@ printed_id() {
 	END
 	in_background guarded_build -v "$WORK/sync:/sync" -t localhost/guarded -f "$FILE" "$WORK/ctx"
 	await one
-	forge_image "$APP" '.config.Env += ["EVIL=planted"]'
-	podman tag "$FORGED" localhost/forged
+	guarded=$FILE
+	write_file <<-END
+		FROM localhost/app
+		ENV EVIL=planted
+	END
+	# By the engine: what is forged by hand is in the store in part for a while, which is a finding of its own.
+	build -t localhost/forged -f "$FILE" "$WORK/ctx" >/dev/null 2>&1
+	FORGED=$(image_id localhost/forged)
+	FILE=$guarded
 	echo "$FORGED" >"$WORK/sync/id"
 	tell two
 	background_ends

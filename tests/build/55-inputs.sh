@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 what='what a build used, and what only looks like it'
-tests='copied_from nested_output manifest_list nobody_reads'
+tests='copied_from nested_output manifest_list planted_list nobody_reads'
 quick='copied_from nested_output'
 # The kernel says there whose a container is.
 rootful_only='copied_from'
@@ -51,6 +51,21 @@ manifest_list() {
 	sealing any --manifest localhost/list -f "$FILE" "$WORK/ctx"
 	expect_grep ', 1 name;' "$BUILT.err"
 	sealing any --manifest localhost/list -f "$FILE" "$WORK/ctx"
+}
+
+# Somebody makes the list first, with an image in it that this build has nothing to do with: the engine adds to it.
+planted_list() {
+	write_file <<-END
+		FROM localhost/app
+		RUN touch /sync/one; until test -e /sync/two; do sleep 0.05; done
+	END
+	in_background guarded_build -v "$WORK/sync:/sync" --manifest localhost/victim -f "$FILE" "$WORK/ctx"
+	await one
+	podman manifest create localhost/victim "containers-storage:localhost/base" >/dev/null
+	tell two
+	background_ends
+	spoiled
+	expect_grep build-result "$BACK.err"
 }
 
 # Whatever the engine makes of the signal that it gets then.

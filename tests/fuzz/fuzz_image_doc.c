@@ -15,6 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	(void)!image_manifest_parse((const char *)data, len, &m, &e);
 	if (!image_config_parse((const char *)data, len, &ids, &n, &e))
 		free(ids);
+	if (!image_list_parse((const char *)data, len, &ids, &n, &e))
+		free(ids);
 	if (!image_config_history((const char *)data, len, &ids, &n, &e))
 		free(ids);
 	return 0;

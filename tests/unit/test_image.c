@@ -338,6 +338,66 @@ static void test_list(void **state)
 	mini_free(m);
 }
 
+/* What a list lists, told from what is none and from what nobody can be sure of. */
+static void test_listed(void **state)
+{
+	static const struct {
+		const char *text;
+		int status;
+		size_t n;
+	} cases[] = {
+	    {"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:" DIFF_A
+	     "\",\"size\":1},{\"digest\":\"sha256:" DIFF_B "\"}]}",
+		0, 2},
+	    {"{\"schemaVersion\":2,\"manifests\":[]}", 0, 0},
+	    {"{\"schemaVersion\":2,\"manifests\":null}", 0, 0},
+	    {"{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" DIFF_A
+	     "\"},\"layers\":null}",
+		ERR_NOT_FOUND, 0},
+	    {"{\"schemaVersion\":2,\"manifests\":[{\"Digest\":\"sha256:" DIFF_A "\"}]}",
+		ERR_MALFORMED, 0},
+	    {"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:1\"}]}",
+		ERR_MALFORMED, 0},
+	    {"{\"schemaVersion\":2,\"manifests\":[null]}", ERR_MALFORMED, 0},
+	    {"", ERR_MALFORMED, 0},
+	};
+	struct mini *m = new_store();
+	const struct store_image image = {.id = ID_A};
+
+	(void)state;
+	mini_mkdir(m, "g/overlay-images");
+	mini_mkdir(m, "g/overlay-images/" ID_A);
+	mini_open(m);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP_FREE struct digest *listed = NULL;
+		struct err e;
+		size_t n;
+
+		mini_write(m, "g/overlay-images/" ID_A "/manifest", cases[i].text);
+		assert_int_equal(
+		    image_listed(&m->store, &image, &listed, &n, &e), cases[i].status);
+		assert_int_equal(n, cases[i].n);
+	}
+	mini_free(m);
+}
+
+/* A manifest that cannot be read is not the manifest of an image. */
+static void test_listed_unreadable(void **state)
+{
+	struct mini *m = new_store();
+	const struct store_image image = {.id = ID_A};
+	struct digest *listed;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	mini_mkdir(m, "g/overlay-images");
+	mini_open(m);
+	assert_int_equal(image_listed(&m->store, &image, &listed, &n, &e), ERR_MALFORMED);
+	assert_null(listed);
+	mini_free(m);
+}
+
 /* Changes on disk beside a record that stays. */
 static void check_change(
     char kind, const char *name, const char *text, size_t n_files, const char *what)
@@ -512,6 +572,8 @@ int main(void)
 	    cmocka_unit_test(test_layer_without_digest),
 	    cmocka_unit_test(test_manifest_forms),
 	    cmocka_unit_test(test_list),
+	    cmocka_unit_test(test_listed),
+	    cmocka_unit_test(test_listed_unreadable),
 	    cmocka_unit_test(test_files),
 	    cmocka_unit_test(test_alias),
 	    cmocka_unit_test(test_file_names),
