@@ -15,6 +15,7 @@
 
 #include "base/esc.h"
 #include "cli/engine_store.h"
+#include "cli/iidfile.h"
 #include "cli/purge_report.h"
 #include "guard/build.h"
 #include "guard/buildargs.h"
@@ -221,9 +222,24 @@ static void report_sealed(const struct building *b)
 	    REPORT_S(r->names), ledger_size(b->session.ledger));
 }
 
+static int write_iidfiles(const struct building *b, struct err *e)
+{
+	const struct account *account = b->session.config.account;
+	const char *result = b->record.build.result;
+	int r = 0;
+
+	if (b->args.iidfile)
+		r = iidfile_write(
+		    account, b->args.iidfile, *result ? "sha256:" : "", result, e);
+	if (!r && b->args.iidfile_raw)
+		r = iidfile_write(account, b->args.iidfile_raw, "", result, e);
+	return r;
+}
+
 static int report(const struct build_arguments *a, struct building *b, struct err *e)
 {
 	const struct entry_build *record = &b->record.build;
+	int r;
 
 	if (b->result.healed.n)
 		purge_report_text(stderr, &(struct purge_options){0}, &b->result.healed);
@@ -237,9 +253,13 @@ static int report(const struct build_arguments *a, struct building *b, struct er
 	}
 	if (!a->quiet)
 		report_sealed(b);
-	if (b->args.quiet && record->result[0])
+	if (b->args.quiet && record->result[0] && !b->args.iidfile &&
+	    !b->args.iidfile_raw)
 		printf("%s\n", record->result);
-	return fflush(stdout) ? err_sys(e, "standard output") : (int)record->status;
+	if (fflush(stdout))
+		return err_sys(e, "standard output");
+	r = record->status ? 0 : write_iidfiles(b, e);
+	return r ? r : (int)record->status;
 }
 
 int cmd_build(struct cli *c, int argc, char **argv, struct err *e)

@@ -85,20 +85,68 @@ static void add_store(struct buildargs *b, const struct engine_command *k,
 	}
 }
 
-/* Options that are the guard's affair: it has the engine say everything, and to itself. */
-static bool is_taken_over(const struct engine_command *k, const char *arg)
+static bool is_buildah(const char *engine)
 {
+	enum engine kind;
+
+	return engine_parse(engine, &kind) && kind == ENGINE_BUILDAH;
+}
+
+/*
+ * With --iidfile buildah names no image on its output, not even those of single steps: the guard writes that file.
+ * Podman writes its own. Of several images buildah refuses to write one, in its own words.
+ */
+static bool is_silenced(const char *engine, const struct engine_command *k)
+{
+	size_t platforms = 0;
+
 	for (size_t i = 0; i < k->n_options; i++) {
 		const struct engine_option *o = &k->options[i];
 
-		if (engine_option_is(o, "logfile") && (o->arg == arg || o->value == arg))
+		if (engine_option_is(o, "all-platforms"))
+			return false;
+		if (engine_option_is(o, "platform") && o->value)
+			platforms += strchr(o->value, ',') ? 2 : 1;
+	}
+	return is_buildah(engine) && platforms <= 1;
+}
+
+/* Options that are the guard's affair: it has the engine say everything, and to itself. */
+static bool is_taken_over(
+    const struct engine_command *k, const struct buildargs *b, const char *arg)
+{
+	for (size_t i = 0; i < k->n_options; i++) {
+		const struct engine_option *o = &k->options[i];
+		bool iid =
+		    engine_option_is(o, "iidfile") || engine_option_is(o, "iidfile-raw");
+
+		if ((engine_option_is(o, "logfile") ||
+			(iid && (b->iidfile || b->iidfile_raw))) &&
+		    (o->arg == arg || o->value == arg))
 			return true;
 	}
 	return false;
 }
 
-static void read_options(const struct engine_command *k, struct buildargs *out)
+/* An empty name is none. */
+static void read_iidfiles(const struct engine_command *k, struct buildargs *out)
 {
+	for (size_t i = 0; i < k->n_options; i++) {
+		const struct engine_option *o = &k->options[i];
+		const char *value = o->value && *o->value ? o->value : NULL;
+
+		if (engine_option_is(o, "iidfile"))
+			out->iidfile = value;
+		if (engine_option_is(o, "iidfile-raw"))
+			out->iidfile_raw = value;
+	}
+}
+
+static void read_options(
+    const char *engine, const struct engine_command *k, struct buildargs *out)
+{
+	if (is_silenced(engine, k))
+		read_iidfiles(k, out);
 	for (size_t i = 0; i < k->n_options; i++) {
 		const struct engine_option *o = &k->options[i];
 
@@ -118,17 +166,24 @@ static void read_options(const struct engine_command *k, struct buildargs *out)
 void buildargs_make(const char *const *argv, const struct engine_command *k,
     const struct store_config *store, bool name_driver, struct buildargs *out)
 {
+	/* Behind its first argument buildah takes no option. */
+	const char *end =
+	    k->terminator || !is_buildah(argv[0]) ? k->terminator : k->argument;
+	bool told = false;
+
 	*out = (struct buildargs){0};
-	read_options(k, out);
+	read_options(argv[0], k, out);
 	add(out, argv[0]);
 	add_store(out, k, store, name_driver);
 	for (size_t i = 1; argv[i]; i++) {
-		if (argv[i] == k->terminator && out->quiet)
+		if (argv[i] == end && out->quiet && !told) {
 			add(out, "--quiet=false");
-		if (!is_taken_over(k, argv[i]))
+			told = true;
+		}
+		if (!is_taken_over(k, out, argv[i]))
 			add(out, argv[i]);
 	}
-	if (out->quiet && !k->terminator)
+	if (out->quiet && !told)
 		add(out, "--quiet=false");
 }
 

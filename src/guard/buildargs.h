@@ -16,6 +16,8 @@ struct buildargs {
 	char **names; /* as records spell them; owned */
 	size_t n_names;
 	const char *logfile; /* borrowed; NULL: none */
+	/* Files that get the result's id instead of standard output, from the guard; borrowed; NULL: none. */
+	const char *iidfile, *iidfile_raw;
 	bool quiet;
 };
 void buildargs_release(struct buildargs *b);

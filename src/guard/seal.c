@@ -190,6 +190,10 @@ static int run(struct sealing *s, struct err *e)
 		s->out->refused = s->survey.records.n_layers + s->survey.records.n_images;
 		return 0;
 	}
+	if (s->opt->build)
+		seal_check_names(s);
+	if (s->out->refused)
+		return 0;
 	if (s->g->progress)
 		progress_add(&s->g->progress->layers_total, s->survey.records.n_layers);
 	r = seal_layers(s, e);

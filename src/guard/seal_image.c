@@ -175,3 +175,29 @@ int seal_image(struct sealing *s, size_t index, struct err *e)
 		s->out->refused++;
 	return 0;
 }
+
+void seal_check_names(struct sealing *s)
+{
+	const struct seal_build *b = s->opt->build;
+	const struct records *r = &s->survey.records;
+
+	for (size_t i = 0; i < r->n_images; i++) {
+		const struct store_image *m = &r->images[i];
+
+		/* The result, or a list of manifests. */
+		if (s->scope.image[i] &&
+		    (!m->top_layer[0] || strcmp(m->id, b->record->result) == 0))
+			continue;
+		for (size_t n = 0; n < m->n_names; n++) {
+			struct finding *f;
+
+			if (!is_named(b, m->names[n]))
+				continue;
+			f = findings_add(&s->out->findings, FINDING_BUILD_RESULT,
+			    (struct place){.image = m->id, .path = m->names[n]});
+			finding_expected(f, "leads to image %s", b->record->result);
+			finding_found(f, "leads to image %s", m->id);
+			s->out->refused++;
+		}
+	}
+}

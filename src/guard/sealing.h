@@ -43,6 +43,9 @@ MUSTUSE int seal_layer(struct sealing *s, size_t index, struct err *e);
 /* Decides about image `index` and its names. */
 MUSTUSE int seal_image(struct sealing *s, size_t index, struct err *e);
 
+/* A name of the build that leads elsewhere by now is a finding, and something refused. */
+void seal_check_names(struct sealing *s);
+
 /* Decides about all cache mounts, and retires those that are gone. */
 MUSTUSE int seal_cache_mounts(struct sealing *s, struct err *e);
 

@@ -3,12 +3,14 @@
 #include "store/account.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "store/rootless.h"
 
 int account_find(const char *name, struct account **out, struct err *e)
@@ -84,4 +86,11 @@ bool account_become(const struct account *a)
 	umask(022);
 	account_environment(a);
 	return geteuid() == a->uid && getegid() == a->gid && setresuid(0, 0, 0) != 0;
+}
+
+bool account_become_here(const struct account *a)
+{
+	CLEANUP_FD int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return here >= 0 && account_become(a) && fchdir(here) == 0;
 }

@@ -35,5 +35,7 @@ void account_environment(const struct account *a);
  * stop and kill it, and not look into it unless it runs another program. False: it must end.
  */
 MUSTUSE bool account_become(const struct account *a);
+/* The same in the working directory of the caller, which arguments name files from. */
+MUSTUSE bool account_become_here(const struct account *a);
 
 #endif

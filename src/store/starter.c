@@ -44,13 +44,10 @@ struct request {
 	char **argv;
 };
 
-/* Not "/", as account_become() leaves it: arguments name files from here. */
 static bool become_user(const struct account *whose)
 {
-	int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
 	errno = EPERM;
-	return !whose || (here >= 0 && account_become(whose) && fchdir(here) == 0);
+	return !whose || account_become_here(whose);
 }
 
 /* In the child: ends as the engine, or tells why not. */

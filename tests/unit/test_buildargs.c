@@ -64,6 +64,29 @@ static void the_store_is_named_first(void **state)
 		"podman " STORE " build ."},
 	    {ENGINE_PODMAN, {"podman", "build", "--logfile=x", "."},
 		"podman " STORE " build ."},
+	    {ENGINE_BUILDAH, {"buildah", "bud", "-q", "--", "."},
+		"buildah " STORE " bud -q --quiet=false -- ."},
+	    {ENGINE_BUILDAH, {"buildah", "bud", "-q", "-f", "f", "."},
+		"buildah " STORE " bud -q -f f --quiet=false ."},
+	    {ENGINE_BUILDAH, {"buildah", "bud", "-q"},
+		"buildah " STORE " bud -q --quiet=false"},
+	    {ENGINE_PODMAN, {"podman", "build", "--iidfile=x", "."},
+		"podman " STORE " build --iidfile=x ."},
+	    {ENGINE_BUILDAH, {"buildah", "bud", "--iidfile=x", "."},
+		"buildah " STORE " bud ."},
+	    {ENGINE_BUILDAH, {"buildah", "bud", "--iidfile", "x", "-qt", "a", "."},
+		"buildah " STORE " bud -qt a --quiet=false ."},
+	    {ENGINE_BUILDAH,
+		{"buildah", "bud", "--iidfile-raw", "x", "--platform=a", "."},
+		"buildah " STORE " bud --platform=a ."},
+	    /* For buildah to refuse. */
+	    {ENGINE_BUILDAH, {"buildah", "bud", "--iidfile=x", "--platform=a,b", "."},
+		"buildah " STORE " bud --iidfile=x --platform=a,b ."},
+	    {ENGINE_BUILDAH,
+		{"buildah", "bud", "--platform=a", "--iidfile=x", "--platform=b", "."},
+		"buildah " STORE " bud --platform=a --iidfile=x --platform=b ."},
+	    {ENGINE_BUILDAH, {"buildah", "bud", "--iidfile=x", "--all-platforms", "."},
+		"buildah " STORE " bud --iidfile=x --all-platforms ."},
 	};
 
 	(void)state;
@@ -72,6 +95,21 @@ static void the_store_is_named_first(void **state)
 
 		assert_string_equal(got, cases[i].expected);
 	}
+}
+
+static void the_last_iidfile_counts(void **state)
+{
+	static const char *const argv[] = {"buildah", "bud", "--iidfile=x", "--iidfile",
+	    "y", "--iidfile-raw=", ".", NULL};
+	CLEANUP_ENGINE_COMMAND struct engine_command k;
+	CLEANUP_BUILDARGS struct buildargs args;
+	struct store_config s = store();
+
+	(void)state;
+	engine_command_parse(ENGINE_BUILDAH, argv, &k);
+	buildargs_make(argv, &k, &s, true, &args);
+	assert_string_equal(args.iidfile, "y");
+	assert_null(args.iidfile_raw);
 }
 
 static void refuses_what_is_no_build(void **state)
@@ -162,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_store_is_named_first),
+	    cmocka_unit_test(the_last_iidfile_counts),
 	    cmocka_unit_test(refuses_what_is_no_build),
 	    cmocka_unit_test(names_are_spelled_as_records_do),
 	    cmocka_unit_test(secrets_are_left_out),
