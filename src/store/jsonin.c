@@ -73,34 +73,35 @@ static size_t skip_space(const char *json, size_t len, size_t at)
 	return at;
 }
 
-/* One element at `json`; *used is its length. */
-static enum json_fault parse_element(const char *json, size_t len, size_t offset,
-    json_t **out, size_t *used, struct err *e)
-{
-	json_error_t je;
+struct elements {
+	size_t max; /* bytes of one */
+	json_element_fn *fn;
+	void *ctx;
+	struct value_room room;
+};
 
-	*out =
-	    json_loadb(json, len, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &je);
-	if (!*out)
-		return parse_fault(&je, offset, e);
-	*used = (size_t)je.position;
-	if (!json_is_object(*out))
-		return FAULT(
-		    JSON_MALFORMED, e, "the element at byte %zu is no object", offset);
-	if (is_deeper(*out, DEPTH_MAX))
-		return FAULT(JSON_MALFORMED, e,
-		    "the element at byte %zu is nested deeper than %d", offset,
-		    DEPTH_MAX);
-	return JSON_OK;
+/* The element at source->json; *used is its length. */
+static enum json_fault take_element(
+    struct elements *x, const struct value_source *source, size_t *used, struct err *e)
+{
+	struct value *element;
+	enum json_fault f;
+
+	value_room_clear(&x->room);
+	f = value_parse(source, &x->room, &element, used, e);
+	if (f != JSON_OK)
+		return f;
+	if (!value_is(element, VALUE_MAP))
+		return FAULT(JSON_MALFORMED, e, "the element at byte %zu is no object",
+		    source->offset);
+	return x->fn(x->ctx, element, e);
 }
 
 /* The elements after "[", up to and including "]"; *at is moved behind it. */
-static enum json_fault parse_elements(const char *json, size_t len, size_t element_max,
-    size_t *at, json_element_fn *element, void *ctx, struct err *e)
+static enum json_fault take_elements(
+    struct elements *x, const char *json, size_t len, size_t *at, struct err *e)
 {
-	enum json_fault f;
 	size_t n = 0, used = 0;
-	json_t *value;
 
 	*at = skip_space(json, len, *at);
 	if (*at < len && json[*at] == ']') {
@@ -109,15 +110,14 @@ static enum json_fault parse_elements(const char *json, size_t len, size_t eleme
 	}
 	for (;;) {
 		size_t rest = len - *at;
+		const struct value_source source = {
+		    json + *at, rest < x->max ? rest : x->max, *at};
+		enum json_fault f;
 
 		if (++n > JSONIN_ELEMENTS_MAX)
 			return FAULT(JSON_MALFORMED, e, "more than %u elements",
 			    JSONIN_ELEMENTS_MAX);
-		f = parse_element(json + *at, rest < element_max ? rest : element_max,
-		    *at, &value, &used, e);
-		if (f == JSON_OK)
-			f = element(ctx, value, e);
-		json_decref(value);
+		f = take_element(x, &source, &used, e);
 		if (f != JSON_OK)
 			return f;
 		*at = skip_space(json, len, *at + used);
@@ -132,6 +132,7 @@ static enum json_fault parse_elements(const char *json, size_t len, size_t eleme
 enum json_fault jsonin_array(const char *json, size_t len, size_t element_max,
     json_element_fn *element, void *ctx, struct err *e)
 {
+	struct elements x = {.max = element_max, .fn = element, .ctx = ctx};
 	enum json_fault f = check_bytes(json, len, e);
 	size_t at;
 
@@ -141,7 +142,8 @@ enum json_fault jsonin_array(const char *json, size_t len, size_t element_max,
 	if (at == len || json[at] != '[')
 		return FAULT(JSON_MALFORMED, e, "no array");
 	at++;
-	f = parse_elements(json, len, element_max, &at, element, ctx, e);
+	f = take_elements(&x, json, len, &at, e);
+	value_room_release(&x.room);
 	if (f != JSON_OK)
 		return f;
 	if (skip_space(json, len, at) != len)
@@ -181,23 +183,31 @@ static bool is_ascii(const char *s)
 	return true;
 }
 
+/* *next: where the search begins; who writes a structure writes its members in order. */
 static enum json_fault check_key(const char *key, const char *const known[],
-    size_t n_known, bool closed, struct err *e)
+    size_t n_known, size_t *next, struct err *e)
 {
+	for (size_t i = 0; i < n_known; i++) {
+		size_t k = (*next + i) % n_known;
+
+		if (strcmp(key, known[k]) != 0)
+			continue;
+		*next = k + 1;
+		return JSON_OK;
+	}
 	if (!is_ascii(key))
 		return FAULT(JSON_AMBIGUOUS, e, "key \"%.64s\" is not ASCII", key);
-	for (size_t i = 0; i < n_known; i++) {
-		if (strcmp(key, known[i]) == 0)
-			return JSON_OK;
-	}
 	for (size_t i = 0; i < n_known; i++) {
 		if (strcasecmp(key, known[i]) == 0)
 			return FAULT(JSON_AMBIGUOUS, e,
 			    "key \"%.64s\" is read as \"%s\" by podman", key, known[i]);
 	}
-	if (closed)
-		return FAULT(JSON_MALFORMED, e, "unknown key \"%.64s\"", key);
-	return JSON_OK;
+	return FAULT(JSON_MALFORMED, e, "unknown key \"%.64s\"", key);
+}
+
+static bool is_fault(enum json_fault f, bool closed)
+{
+	return f == JSON_AMBIGUOUS || (f == JSON_MALFORMED && closed);
 }
 
 enum json_fault jsonin_keys(
@@ -206,11 +216,28 @@ enum json_fault jsonin_keys(
 	enum json_fault f;
 	const char *key;
 	json_t *value;
+	size_t next = 0;
 
 	json_object_foreach(object, key, value)
 	{
-		f = check_key(key, known, n_known, closed, e);
-		if (f != JSON_OK)
+		f = check_key(key, known, n_known, &next, e);
+		if (is_fault(f, closed))
+			return f;
+	}
+	return JSON_OK;
+}
+
+enum json_fault jsonin_names(const struct value *object, const char *const known[],
+    size_t n_known, bool closed, struct err *e)
+{
+	const struct value *member;
+	enum json_fault f;
+	size_t next = 0;
+
+	value_each(member, object)
+	{
+		f = check_key(member->name, known, n_known, &next, e);
+		if (is_fault(f, closed))
 			return f;
 	}
 	return JSON_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jsonin.h: strict JSON over jansson for bytes that somebody else also parses. The only includer
- * of jansson.h besides its users. Refuses NUL bytes anywhere, \u0000, duplicate keys,
+ * jsonin.h: strict JSON for bytes that somebody else also parses: records, which are many, as the trees of
+ * value.h, single documents by way of jansson. Refuses NUL bytes anywhere, \u0000, duplicate keys,
  * bytes that are not UTF-8, lone surrogates, bytes after the value, depth above 32, integers
  * outside int64, and anything else RFC 8259 does not allow.
  *
@@ -15,20 +15,17 @@
 
 #include <jansson.h>
 
-#include "base/err.h"
-
-/* What went wrong, for the finding: malformed, or readable in two ways. */
-enum json_fault { JSON_OK, JSON_MALFORMED, JSON_AMBIGUOUS };
+#include "store/value.h"
 
 /* Elements of one array, far above real stores. */
 #define JSONIN_ELEMENTS_MAX (1U << 20)
 
 /*
  * Calls `element` for each element of the top-level array, parsing one at a time, so memory is
- * one element of at most element_max bytes. Every element must be an object. Returns JSON_OK, or
+ * one element of at most element_max bytes, which is there for the call. Every element must be an object. Returns JSON_OK, or
  * the fault with e->msg filled. `element` returns a fault of its own to stop.
  */
-typedef enum json_fault json_element_fn(void *ctx, json_t *element, struct err *e);
+typedef enum json_fault json_element_fn(void *ctx, struct value *element, struct err *e);
 MUSTUSE enum json_fault jsonin_array(const char *json, size_t len, size_t element_max,
     json_element_fn *element, void *ctx, struct err *e);
 
@@ -43,5 +40,7 @@ MUSTUSE enum json_fault jsonin_object(
  */
 MUSTUSE enum json_fault jsonin_keys(json_t *object, const char *const known[],
     size_t n_known, bool closed, struct err *e);
+MUSTUSE enum json_fault jsonin_names(const struct value *object,
+    const char *const known[], size_t n_known, bool closed, struct err *e);
 
 #endif

@@ -80,32 +80,41 @@ static bool is_cut_name(const struct editing *x, const char *image, const char *
 }
 
 /* Of an image that stays: names, and copies of its layer that are gone. */
-static void trim_image(struct editing *x, json_t *image, const char *id)
+struct trim {
+	const struct editing *x;
+	const char *image;
+};
+
+static bool is_name_to_go(const struct value *name, const void *ctx)
 {
-	json_t *names = json_object_get(image, "names");
-	json_t *copies = json_object_get(image, "mapped-layers");
+	const struct trim *t = ctx;
 
-	for (size_t i = json_array_size(names); i-- > 0;) {
-		const char *name = json_string_value(json_array_get(names, i));
+	return value_text(name) && is_cut_name(t->x, t->image, name->text);
+}
 
-		if (name && is_cut_name(x, id, name)) {
-			json_array_remove(names, i);
-			x->changed = true;
-		}
-	}
-	for (size_t i = json_array_size(copies); i-- > 0;) {
-		const char *layer = json_string_value(json_array_get(copies, i));
+static bool is_copy_to_go(const struct value *layer, const void *ctx)
+{
+	const struct trim *t = ctx;
 
-		if (layer && id_set_has(&x->edit->layers, layer)) {
-			json_array_remove(copies, i);
-			x->changed = true;
-		}
-	}
-	/* Go leaves out what is empty. */
-	if (names && json_array_size(names) == 0)
-		json_object_del(image, "names");
-	if (copies && json_array_size(copies) == 0)
-		json_object_del(image, "mapped-layers");
+	return value_text(layer) && id_set_has(&t->x->edit->layers, layer->text);
+}
+
+/* Go leaves out what is empty. */
+static bool is_empty_list(const struct value *member, const void *ctx)
+{
+	(void)ctx;
+	return (strcmp(member->name, "names") == 0 ||
+		   strcmp(member->name, "mapped-layers") == 0) &&
+	       value_size(member) == 0;
+}
+
+static void trim_image(struct editing *x, struct value *image, const char *id)
+{
+	const struct trim t = {x, id};
+
+	x->changed |= value_remove(value_get(image, "names"), is_name_to_go, &t);
+	x->changed |= value_remove(value_get(image, "mapped-layers"), is_copy_to_go, &t);
+	(void)value_remove(image, is_empty_list, NULL);
 }
 
 static bool is_faulty(const struct editing *x, const char *text)
@@ -118,24 +127,27 @@ static bool is_faulty(const struct editing *x, const char *text)
 	return files[x->row].parse(list, strlen(list), "", &one, &faults, &e) || faults.n;
 }
 
-static enum json_fault edit_record(void *ctx, json_t *record, struct err *e)
+static enum json_fault edit_record(void *ctx, struct value *record, struct err *e)
 {
 	struct editing *x = ctx;
-	const char *id = json_string_value(json_object_get(record, "id"));
-	CLEANUP_FREE char *text = NULL;
+	const char *id = value_text(value_get(record, "id"));
+	CLEANUP_BUF struct buf text;
 
+	buf_init(&text, RECORDS_FILE_MAX);
 	if (id && is_to_go(x, id)) {
 		x->changed = true;
 		return JSON_OK;
 	}
 	if (id && files[x->row].kind == IMAGES)
 		trim_image(x, record, id);
-	text = json_dumps(record, JSON_COMPACT);
-	if (!text || (x->edit->faulty && is_faulty(x, text))) {
+	if (value_write(&text, record, false, e))
+		return JSON_MALFORMED;
+	if (x->edit->faulty && is_faulty(x, text.data)) {
 		x->changed = true;
 		return JSON_OK;
 	}
-	if (buf_adds(&x->out, x->kept++ ? "," : "[", e) || buf_adds(&x->out, text, e))
+	if (buf_adds(&x->out, x->kept++ ? "," : "[", e) ||
+	    buf_add(&x->out, text.data, text.len, e))
 		return JSON_MALFORMED;
 	return JSON_OK;
 }

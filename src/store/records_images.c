@@ -61,10 +61,15 @@ static int compare_big_data(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static void read_big_data(json_t *record, struct store_image *i)
+static int compare_name(const void *name, const void *data)
 {
-	json_t *sizes = json_object_get(record, "big-data-sizes");
-	json_t *digests = json_object_get(record, "big-data-digests");
+	return strcmp(name, ((const struct store_big_data *)data)->name);
+}
+
+static void read_big_data(const struct value *record, struct store_image *i)
+{
+	const struct value *sizes = value_get(record, "big-data-sizes");
+	const struct value *digests = value_get(record, "big-data-digests");
 	CLEANUP_FREE char **names = NULL;
 
 	names = record_texts(record, "big-data-names", &i->n_big_data);
@@ -73,8 +78,7 @@ static void read_big_data(json_t *record, struct store_image *i)
 		struct store_big_data *b = &i->big_data[n];
 
 		b->name = names[n];
-		b->size =
-		    json_object_get(sizes, b->name) ? record_size(sizes, b->name) : -1;
+		b->size = value_get(sizes, b->name) ? record_size(sizes, b->name) : -1;
 		b->digest = record_digest(digests, b->name);
 	}
 	if (i->n_big_data)
@@ -83,55 +87,48 @@ static void read_big_data(json_t *record, struct store_image *i)
 
 /* podman looks up images by any recorded digest, whether or not it names a file. */
 static enum json_fault check_big_data(
-    json_t *record, const struct store_image *i, struct err *e)
+    const struct value *record, const struct store_image *i, struct err *e)
 {
 	static const char *const maps[] = {"big-data-sizes", "big-data-digests"};
-	json_t *unused;
-	const char *key;
+	const struct value *v;
 
 	for (size_t m = 0; m < ARRAY_LEN(maps); m++) {
-		json_object_foreach(json_object_get(record, maps[m]), key, unused)
+		value_each(v, value_get(record, maps[m]))
 		{
-			struct store_big_data sought = {.name = xstrdup(key)};
-			bool found =
-			    i->n_big_data && bsearch(&sought, i->big_data, i->n_big_data,
-						 sizeof(sought), compare_big_data);
-
-			free(sought.name);
-			if (found)
+			if (i->n_big_data && bsearch(v->name, i->big_data, i->n_big_data,
+						 sizeof(*i->big_data), compare_name))
 				continue;
 			err_set(e, ERR_MALFORMED,
 			    "member \"%s\" has \"%.64s\", which big-data-names has not",
-			    maps[m], key);
+			    maps[m], v->name);
 			return JSON_MALFORMED;
 		}
 	}
 	return JSON_OK;
 }
 
-static int read_image(json_t *record, struct store_image *i, struct err *e)
+static int read_image(struct value *record, struct store_image *i, struct err *e)
 {
 	/* A pull or load of the same image adds manifests; image_check() binds them to the bytes. */
 	static const char *const without[] = {"names", "names-history", "mapped-layers",
 	    "metadata", "digest", "big-data-names", "big-data-sizes", "big-data-digests",
 	    NULL};
-	json_t *mapped = json_object_get(record, "mapped-layers");
+	const struct value *mapped = value_get(record, "mapped-layers"), *id;
+	size_t n = 0;
 
 	record_id(record, "id", i->id);
 	record_id(record, "layer", i->top_layer);
 	i->digest = record_digest(record, "digest");
 	i->created = xstrdup(record_text(record, "created"));
 	i->names = record_texts(record, "names", &i->n_names);
-	i->n_mapped_layers = json_array_size(mapped);
+	i->n_mapped_layers = value_size(mapped);
 	i->mapped_layers = xcalloc(i->n_mapped_layers, sizeof(*i->mapped_layers));
-	for (size_t n = 0; n < i->n_mapped_layers; n++)
-		memcpy(i->mapped_layers[n], json_string_value(json_array_get(mapped, n)),
-		    ID_LEN + 1);
+	value_each(id, mapped) memcpy(i->mapped_layers[n++], id->text, ID_LEN + 1);
 	read_big_data(record, i);
 	return record_canonical(record, without, &i->record, e);
 }
 
-static enum json_fault add_image(void *ctx, json_t *record, struct err *e)
+static enum json_fault add_image(void *ctx, struct value *record, struct err *e)
 {
 	struct record_sink *sink = ctx;
 	struct records *out = sink->out;
@@ -155,7 +152,7 @@ static enum json_fault add_image(void *ctx, json_t *record, struct err *e)
 	return JSON_OK;
 }
 
-static enum json_fault add_container(void *ctx, json_t *record, struct err *e)
+static enum json_fault add_container(void *ctx, struct value *record, struct err *e)
 {
 	struct record_sink *sink = ctx;
 	struct records *out = sink->out;

@@ -10,7 +10,6 @@
  */
 #include "store/records_in.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/esc.h"
@@ -50,131 +49,106 @@ static bool is_time(const char *s)
 	       strspn(s + 4, "0123456789") == 2;
 }
 
-static bool is_integer(const json_t *v, int64_t min, int64_t max)
+static bool is_integer(const struct value *v, int64_t min, int64_t max)
 {
-	return json_is_integer(v) && json_integer_value(v) >= min &&
-	       json_integer_value(v) <= max;
+	return value_is(v, VALUE_INTEGER) && v->integer >= min && v->integer <= max;
 }
 
-static bool is_id(const json_t *v)
+static bool is_text(const struct value *v)
 {
-	return json_is_string(v) && json_string_length(v) == ID_LEN &&
-	       hex_is(json_string_value(v), ID_LEN);
+	return value_is(v, VALUE_TEXT);
 }
 
-static bool is_empty_text(const json_t *v)
+static bool is_id(const struct value *v)
 {
-	return json_is_string(v) && json_string_length(v) == 0;
+	return is_text(v) && v->n == ID_LEN && hex_is(v->text, ID_LEN);
 }
 
-static bool is_digest(const json_t *v)
+static bool is_empty_text(const struct value *v)
+{
+	return is_text(v) && v->n == 0;
+}
+
+static bool is_digest(const struct value *v)
 {
 	struct digest d;
 
-	return is_empty_text(v) ||
-	       (json_is_string(v) && digest_parse_text(json_string_value(v), &d));
+	return is_empty_text(v) || (is_text(v) && digest_parse_text(v->text, &d));
 }
 
-static bool is_id_map(json_t *v)
+static bool is_id_map(const struct value *v)
 {
 	static const char *const keys[] = {"container_id", "host_id", "size"};
+	const struct value *n;
 	struct err e;
 
-	if (!json_is_object(v) ||
-	    jsonin_keys(v, keys, ARRAY_LEN(keys), true, &e) != JSON_OK)
+	if (!value_is(v, VALUE_MAP) ||
+	    jsonin_names(v, keys, ARRAY_LEN(keys), true, &e) != JSON_OK)
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		json_t *n = json_object_get(v, keys[i]);
-
-		if (n && !is_integer(n, 0, UINT32_MAX))
+	value_each(n, v)
+	{
+		if (!is_integer(n, 0, UINT32_MAX))
 			return false;
 	}
 	return true;
 }
 
-/* What every parser reads alike from a map of anything; depth is bounded by jsonin. */
-static bool is_plain(json_t *v)
+/* What every parser reads alike from a map of anything; depth is bounded by value.h. */
+static bool is_plain(const struct value *v)
 {
-	const char *key;
-	json_t *child;
-	size_t i;
+	const struct value *child;
 
-	json_object_foreach(v, key, child)
+	value_each(child, v)
 	{
 		if (!is_plain(child))
 			return false;
 	}
-	json_array_foreach(v, i, child)
-	{
-		if (!is_plain(child))
-			return false;
-	}
-	return !json_is_real(v) &&
-	       (!json_is_integer(v) || is_integer(v, -FLOAT_EXACT_MAX, FLOAT_EXACT_MAX));
+	return !value_is(v, VALUE_REAL) &&
+	       (!value_is(v, VALUE_INTEGER) ||
+		   is_integer(v, -FLOAT_EXACT_MAX, FLOAT_EXACT_MAX));
 }
 
-static bool is_flags(json_t *v)
+static bool is_flags(const struct value *v)
 {
-	json_t *incomplete = json_object_get(v, "incomplete");
+	const struct value *incomplete = value_get(v, "incomplete");
 
-	return json_is_object(v) && is_plain(v) &&
-	       (!incomplete || json_is_boolean(incomplete));
+	return value_is(v, VALUE_MAP) && is_plain(v) &&
+	       (!incomplete || value_is(incomplete, VALUE_BOOL));
 }
 
-typedef bool value_test(const json_t *v);
+typedef bool value_test(const struct value *v);
 
-static bool is_text(const json_t *v)
-{
-	return json_is_string(v);
-}
-
-static bool is_size(const json_t *v)
+static bool is_size(const struct value *v)
 {
 	return is_integer(v, -1, INT64_MAX);
 }
 
-static bool is_uint32(const json_t *v)
+static bool is_uint32(const struct value *v)
 {
 	return is_integer(v, 0, UINT32_MAX);
 }
 
-static bool is_list_of(const json_t *v, value_test *test)
+/* A list or a map, all of it alike. */
+static bool is_all(const struct value *v, enum value_type type, value_test *test)
 {
-	json_t *child;
-	size_t i;
+	const struct value *child;
 
-	json_array_foreach(v, i, child)
+	value_each(child, v)
 	{
 		if (!test(child))
 			return false;
 	}
-	return json_is_array(v);
+	return value_is(v, type);
 }
 
-static bool is_map_of(json_t *v, value_test *test)
+static bool is_list_of(const struct value *v, value_test *test)
 {
-	const char *key;
-	json_t *child;
-
-	json_object_foreach(v, key, child)
-	{
-		if (!test(child))
-			return false;
-	}
-	return json_is_object(v);
+	return is_all(v, VALUE_LIST, test);
 }
 
-static bool is_id_maps(const json_t *v)
+static bool is_map_of(const struct value *v, value_test *test)
 {
-	json_t *child;
-	size_t i;
-
-	json_array_foreach(v, i, child)
-	{
-		if (!is_id_map(child))
-			return false;
-	}
-	return json_is_array(v);
+	return is_all(v, VALUE_MAP, test);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -183,19 +157,19 @@ static int compare_texts(const void *a, const void *b)
 }
 
 /* Borrowed, sorted; the caller frees the array. */
-static const char **sorted_texts(const json_t *list, size_t *n)
+static const char **sorted_texts(const struct value *list, size_t *n)
 {
-	const char **v = xcalloc(json_array_size(list), sizeof(*v));
+	const char **v = xcalloc(value_size(list), sizeof(*v));
+	const struct value *child;
 
-	*n = json_array_size(list);
-	for (size_t i = 0; i < *n; i++)
-		v[i] = json_string_value(json_array_get(list, i));
+	*n = 0;
+	value_each(child, list) v[(*n)++] = child->text;
 	if (*n)
 		qsort(v, *n, sizeof(*v), compare_texts);
 	return v;
 }
 
-static bool is_set(const json_t *list)
+static bool is_set(const struct value *list)
 {
 	CLEANUP_FREE const char **v = NULL;
 	size_t n;
@@ -210,7 +184,8 @@ static bool is_set(const json_t *list)
 	return true;
 }
 
-static enum json_fault check_member(const struct member *m, json_t *v, struct err *e)
+static enum json_fault check_member(
+    const struct member *m, const struct value *v, struct err *e)
 {
 	switch (m->type) {
 	case MEMBER_ID:
@@ -222,14 +197,14 @@ static enum json_fault check_member(const struct member *m, json_t *v, struct er
 	case MEMBER_IDS:
 		return is_list_of(v, is_id) ? JSON_OK : bad(m->key, "a list of ids", e);
 	case MEMBER_TEXT:
-		return json_is_string(v) ? JSON_OK : bad(m->key, "a string", e);
+		return is_text(v) ? JSON_OK : bad(m->key, "a string", e);
 	case MEMBER_TEXTS:
 		return is_list_of(v, is_text) ? JSON_OK
 					      : bad(m->key, "a list of strings", e);
 	case MEMBER_SET:
 		return is_set(v) ? JSON_OK : bad(m->key, "a list of distinct strings", e);
 	case MEMBER_TIME:
-		return json_is_string(v) && is_time(json_string_value(v))
+		return is_text(v) && is_time(v->text)
 			   ? JSON_OK
 			   : bad(m->key, "a time of RFC 3339", e);
 	case MEMBER_DIGEST:
@@ -248,53 +223,76 @@ static enum json_fault check_member(const struct member *m, json_t *v, struct er
 		return is_list_of(v, is_uint32) ? JSON_OK
 						: bad(m->key, "a list of uint32", e);
 	case MEMBER_ID_MAPS:
-		return is_id_maps(v) ? JSON_OK : bad(m->key, "a list of id maps", e);
+		return is_list_of(v, is_id_map) ? JSON_OK
+						: bad(m->key, "a list of id maps", e);
 	case MEMBER_FLAGS:
 		return is_flags(v) ? JSON_OK : bad(m->key, "a map of plain values", e);
 	}
 	return JSON_MALFORMED;
 }
 
+/* The row of a key that is in the table; *next: where the search begins, as for jsonin_names(). */
+static const struct member *find_member(
+    const struct member *members, size_t n, const char *key, size_t *next)
+{
+	size_t row = *next % n;
+
+	while (strcmp(members[row].key, key) != 0)
+		row = (row + 1) % n;
+	*next = row + 1;
+	return &members[row];
+}
+
 enum json_fault record_check(
-    json_t *record, const struct member *members, size_t n, struct err *e)
+    const struct value *record, const struct member *members, size_t n, struct err *e)
 {
 	const char *keys[MEMBERS_MAX] = {0};
+	const struct value *v;
 	enum json_fault f;
+	size_t next = 0;
 
 	for (size_t i = 0; i < n; i++)
 		keys[i] = members[i].key;
-	f = jsonin_keys(record, keys, n, true, e);
-	for (size_t i = 0; f == JSON_OK && i < n; i++) {
-		json_t *v = json_object_get(record, members[i].key);
-
-		if (v)
-			f = check_member(&members[i], v, e);
-		else if (members[i].type == MEMBER_ID)
-			f = bad(members[i].key, "there", e);
+	f = jsonin_names(record, keys, n, true, e);
+	if (f != JSON_OK)
+		return f;
+	value_each(v, record)
+	{
+		f = check_member(find_member(members, n, v->name, &next), v, e);
+		if (f != JSON_OK)
+			return f;
 	}
-	return f;
+	for (size_t i = 0; i < n; i++) {
+		if (members[i].type == MEMBER_ID && !value_get(record, members[i].key))
+			return bad(members[i].key, "there", e);
+	}
+	return JSON_OK;
 }
 
-const char *record_text(json_t *record, const char *key)
+const char *record_text(const struct value *record, const char *key)
 {
-	const char *text = json_string_value(json_object_get(record, key));
+	const char *text = value_text(value_get(record, key));
 
 	return text ? text : "";
 }
 
-const char *record_subject(json_t *record)
+const char *record_subject(const struct value *record)
 {
-	json_t *id = json_object_get(record, "id");
+	const struct value *id = value_get(record, "id");
 
-	return is_id(id) ? json_string_value(id) : NULL;
+	return is_id(id) ? id->text : NULL;
 }
 
-void record_id(json_t *record, const char *key, char out[static ID_LEN + 1])
+void record_id(const struct value *record, const char *key, char out[static ID_LEN + 1])
 {
-	snprintf(out, ID_LEN + 1, "%s", record_text(record, key));
+	const struct value *id = value_get(record, key);
+
+	memset(out, 0, ID_LEN + 1);
+	if (is_id(id))
+		memcpy(out, id->text, ID_LEN);
 }
 
-struct opt_digest record_digest(json_t *record, const char *key)
+struct opt_digest record_digest(const struct value *record, const char *key)
 {
 	struct opt_digest d = {0};
 
@@ -302,51 +300,50 @@ struct opt_digest record_digest(json_t *record, const char *key)
 	return d;
 }
 
-int64_t record_size(json_t *record, const char *key)
+int64_t record_size(const struct value *record, const char *key)
 {
-	return json_integer_value(json_object_get(record, key));
+	return value_integer(value_get(record, key));
 }
 
-char **record_texts(json_t *record, const char *key, size_t *n)
+char **record_texts(const struct value *record, const char *key, size_t *n)
 {
-	json_t *list = json_object_get(record, key);
+	const struct value *list = value_get(record, key), *text;
 	char **v;
 
-	*n = json_array_size(list);
-	if (*n == 0)
+	*n = 0;
+	if (value_size(list) == 0)
 		return NULL;
-	v = xcalloc(*n, sizeof(*v));
-	for (size_t i = 0; i < *n; i++)
-		v[i] = xstrdup(json_string_value(json_array_get(list, i)));
+	v = xcalloc(list->n, sizeof(*v));
+	value_each(text, list) v[(*n)++] = xstrdup(text->text);
 	return v;
 }
 
-static bool value_is_empty(const json_t *v)
+static bool value_is_empty(const struct value *v)
 {
-	if (json_is_string(v))
-		return json_string_length(v) == 0 ||
-		       strcmp(json_string_value(v), "0001-01-01T00:00:00Z") == 0;
-	if (json_is_integer(v))
-		return json_integer_value(v) == 0;
-	return json_array_size(v) == 0 && json_object_size(v) == 0;
+	if (is_text(v))
+		return v->n == 0 || strcmp(v->text, "0001-01-01T00:00:00Z") == 0;
+	if (value_is(v, VALUE_INTEGER))
+		return v->integer == 0;
+	return value_size(v) == 0;
 }
 
-bool record_is_empty(json_t *record, const char *key)
+bool record_is_empty(const struct value *record, const char *key)
 {
-	return value_is_empty(json_object_get(record, key));
+	return value_is_empty(value_get(record, key));
 }
 
 /* The value in its one spelling, as text. */
-static int add_value(struct buf *out, const char *key, json_t *v, struct err *e)
+static int add_value(struct buf *out, const struct value *v, struct err *e)
 {
 	CLEANUP_FREE const char **names = NULL;
-	CLEANUP_FREE char *text = NULL;
+	CLEANUP_BUF struct buf text;
 	size_t n;
 	int r = 0;
 
-	if (json_is_string(v))
-		return esc_token(out, json_string_value(v), json_string_length(v), "", e);
-	if (strcmp(key, "big-data-names") == 0) {
+	buf_init(&text, CANONICAL_MAX);
+	if (is_text(v))
+		return esc_token(out, v->text, v->n, "", e);
+	if (strcmp(v->name, "big-data-names") == 0) {
 		names = sorted_texts(v, &n);
 		for (size_t i = 0; !r && i < n; i++) {
 			r = i ? buf_adds(out, " ", e) : 0;
@@ -355,31 +352,31 @@ static int add_value(struct buf *out, const char *key, json_t *v, struct err *e)
 		}
 		return r;
 	}
-	text = json_dumps(v, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
-	if (!text)
-		return err_set(e, ERR_INTERNAL, "cannot write \"%s\" of a record", key);
-	return esc_token(out, text, strlen(text), "", e);
+	r = value_write(&text, v, true, e);
+	return r ? r : esc_token(out, text.data, text.len, "", e);
 }
 
-static int add_line(struct buf *out, const char *key, json_t *v, struct err *e)
+static bool is_incomplete(const struct value *flag, const void *ctx)
 {
-	json_t *copy = NULL;
-	int r = 0;
+	(void)ctx;
+	return strcmp(flag->name, "incomplete") == 0;
+}
+
+static int add_line(struct buf *out, struct value *v, struct err *e)
+{
+	int r;
 
 	/* A layer is marked incomplete while the engine makes or removes it. */
-	if (strcmp(key, "flags") == 0) {
-		v = copy = json_copy(v);
-		json_object_del(copy, "incomplete");
-	}
-	if (!value_is_empty(v)) {
-		r = buf_addf(out, e, "%s ", key);
-		if (!r)
-			r = add_value(out, key, v, e);
-		if (!r)
-			r = buf_adds(out, "\n", e);
-	}
-	json_decref(copy);
-	return r;
+	if (strcmp(v->name, "flags") == 0)
+		(void)value_remove(v, is_incomplete, NULL);
+	if (value_is_empty(v))
+		return 0;
+	r = buf_add(out, v->name, v->name_len, e);
+	if (!r)
+		r = buf_adds(out, " ", e);
+	if (!r)
+		r = add_value(out, v, e);
+	return r ? r : buf_adds(out, "\n", e);
 }
 
 static bool is_among(const char *key, const char *const list[])
@@ -391,26 +388,31 @@ static bool is_among(const char *key, const char *const list[])
 	return false;
 }
 
+static int compare_members(const void *a, const void *b)
+{
+	const struct value *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
 int record_canonical(
-    json_t *record, const char *const without[], struct digest *out, struct err *e)
+    struct value *record, const char *const without[], struct digest *out, struct err *e)
 {
 	CLEANUP_BUF struct buf text;
-	const char *keys[MEMBERS_MAX] = {0};
-	const char *key;
+	struct value *members[MEMBERS_MAX] = {0}, *v;
 	size_t n = 0;
-	json_t *v;
 	int r = 0;
 
 	buf_init(&text, CANONICAL_MAX);
-	/* record_check() has bounded the number of keys. */
-	json_object_foreach(record, key, v)
+	/* record_check() has bounded their number. */
+	value_each(v, record)
 	{
-		if (!is_among(key, without))
-			keys[n++] = key;
+		if (!is_among(v->name, without))
+			members[n++] = v;
 	}
-	qsort(keys, n, sizeof(*keys), compare_texts);
+	qsort(members, n, sizeof(*members), compare_members);
 	for (size_t i = 0; !r && i < n; i++)
-		r = add_line(&text, keys[i], json_object_get(record, keys[i]), e);
+		r = add_line(&text, members[i], e);
 	if (!r)
 		sha256(text.data, text.len, out);
 	return r;

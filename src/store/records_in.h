@@ -44,26 +44,26 @@ struct record_sink {
 
 /* Every key known (exactly), every value of its type. */
 MUSTUSE enum json_fault record_check(
-    json_t *record, const struct member *members, size_t n, struct err *e);
+    const struct value *record, const struct member *members, size_t n, struct err *e);
 
 /* Readers for what record_check() has passed. An absent member is empty. */
-const char *record_text(json_t *record, const char *key);
+const char *record_text(const struct value *record, const char *key);
 /* The id if it is one (safe before record_check()), else NULL: what findings name. */
-const char *record_subject(json_t *record);
-void record_id(json_t *record, const char *key, char out[static ID_LEN + 1]);
-struct opt_digest record_digest(json_t *record, const char *key);
-int64_t record_size(json_t *record, const char *key); /* 0 if absent */
-char **record_texts(json_t *record, const char *key, size_t *n);
-bool record_is_empty(json_t *record, const char *key);
+const char *record_subject(const struct value *record);
+void record_id(const struct value *record, const char *key, char out[static ID_LEN + 1]);
+struct opt_digest record_digest(const struct value *record, const char *key);
+int64_t record_size(const struct value *record, const char *key); /* 0 if absent */
+char **record_texts(const struct value *record, const char *key, size_t *n);
+bool record_is_empty(const struct value *record, const char *key);
 
 /*
  * SHA-256 of the canonical text: one line "key value" per member in key order, without the members
  * in `without` (NULL-terminated) and without those that are empty, zero or false, because
  * containers/storage drops these when it saves. Values are esc_token() of the text of a string, or of
- * compact JSON with sorted keys; big-data-names are sorted too.
+ * compact JSON with sorted keys; big-data-names are sorted too. Takes "incomplete" out of the flags.
  */
 MUSTUSE int record_canonical(
-    json_t *record, const char *const without[], struct digest *out, struct err *e);
+    struct value *record, const char *const without[], struct digest *out, struct err *e);
 
 /* Adds the finding of a faulty document or record. */
 void record_fault(

@@ -51,17 +51,16 @@ void records_cut_layers(struct records *r, size_t n)
  * parts that it need not fetch. The index comes and goes in ordinary life; guard/ looks at its bytes.
  * A layer that no partial pull made gets none.
  */
-static void forget_index(const struct store_layer *l, json_t *record)
+static bool is_index(const struct value *name, const void *ctx)
 {
-	json_t *names = json_object_get(record, "big-data-names");
+	(void)ctx;
+	return strcmp(name->text, LAYER_DATA_INDEX) == 0;
+}
 
-	if (!layer_is_partial(l))
-		return;
-	for (size_t i = json_array_size(names); i-- > 0;) {
-		if (strcmp(json_string_value(json_array_get(names, i)),
-			LAYER_DATA_INDEX) == 0)
-			json_array_remove(names, i);
-	}
+static void forget_index(const struct store_layer *l, const struct value *record)
+{
+	if (layer_is_partial(l))
+		(void)value_remove(value_get(record, "big-data-names"), is_index, NULL);
 }
 
 bool layer_is_partial(const struct store_layer *l)
@@ -73,15 +72,16 @@ bool layer_is_partial(const struct store_layer *l)
 	return false;
 }
 
-static int read_layer(json_t *record, struct store_layer *l, struct err *e)
+static int read_layer(struct value *record, struct store_layer *l, struct err *e)
 {
 	static const char *const without[] = {"names", "mountlabel", NULL};
-	json_t *flags = json_object_get(record, "flags");
+	const struct value *incomplete =
+	    value_get(value_get(record, "flags"), "incomplete");
 
 	record_id(record, "id", l->id);
 	record_id(record, "parent", l->parent);
 	l->created = xstrdup(record_text(record, "created"));
-	l->incomplete = json_is_true(json_object_get(flags, "incomplete"));
+	l->incomplete = incomplete && incomplete->truth;
 	l->has_id_maps =
 	    !record_is_empty(record, "uidmap") || !record_is_empty(record, "gidmap");
 	l->diff = record_digest(record, "diff-digest");
@@ -96,7 +96,7 @@ static int read_layer(json_t *record, struct store_layer *l, struct err *e)
 	return record_canonical(record, without, &l->record, e);
 }
 
-static enum json_fault add_layer(void *ctx, json_t *record, struct err *e)
+static enum json_fault add_layer(void *ctx, struct value *record, struct err *e)
 {
 	struct record_sink *sink = ctx;
 	struct records *out = sink->out;

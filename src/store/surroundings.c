@@ -27,9 +27,9 @@ struct mountpoints {
 	struct findings *findings;
 };
 
-static const char *text_member(json_t *object, const char *key)
+static const char *text_member(const struct value *object, const char *key)
 {
-	const char *text = json_string_value(json_object_get(object, key));
+	const char *text = value_text(value_get(object, key));
 
 	return text ? text : "";
 }
@@ -93,19 +93,19 @@ static void add_finding(const struct mountpoints *m, const char *layer,
 	finding_found(f, "%s", found);
 }
 
-static enum json_fault check_entry(void *ctx, json_t *entry, struct err *e)
+static enum json_fault check_entry(void *ctx, struct value *entry, struct err *e)
 {
 	static const char *const keys[] = {"id", "path", "count"};
 	const struct mountpoints *m = ctx;
 	const char *id = text_member(entry, "id"), *path = text_member(entry, "path");
-	enum json_fault fault = jsonin_keys(entry, keys, ARRAY_LEN(keys), true, e);
+	enum json_fault fault = jsonin_names(entry, keys, ARRAY_LEN(keys), true, e);
 	const struct store_layer *l;
 
 	if (fault != JSON_OK)
 		return fault;
-	if (!json_is_string(json_object_get(entry, "id")) ||
-	    !json_is_string(json_object_get(entry, "path")) ||
-	    !json_is_integer(json_object_get(entry, "count"))) {
+	if (!value_is(value_get(entry, "id"), VALUE_TEXT) ||
+	    !value_is(value_get(entry, "path"), VALUE_TEXT) ||
+	    !value_is(value_get(entry, "count"), VALUE_INTEGER)) {
 		err_set(e, ERR_MALFORMED, "an entry without id, path or count");
 		return JSON_MALFORMED;
 	}

@@ -11,15 +11,15 @@
 #include "store/jsonin.h"
 
 struct sum {
-	json_int_t total;
+	int64_t total;
 	size_t calls, stop_after;
 };
 
-static enum json_fault add(void *ctx, json_t *element, struct err *e)
+static enum json_fault add(void *ctx, struct value *element, struct err *e)
 {
 	struct sum *s = ctx;
 
-	s->total += json_integer_value(json_object_get(element, "n"));
+	s->total += value_integer(value_get(element, "n"));
 	if (++s->calls == s->stop_after) {
 		err_set(e, ERR_MALFORMED, "enough");
 		return JSON_AMBIGUOUS;
