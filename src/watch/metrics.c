@@ -102,9 +102,8 @@ static void put_counters(const struct text *t, const struct watch_figures *f)
 		sample(t, "gaps_total", "gap", gap_name(g));
 		fprintf(t->to, "%" PRIu64 "\n", f->gaps[g]);
 	}
-	counter(
-	    t, "questions_total", "Questions about single paths of layers.", f->asked);
-	counter(t, "requests_total", "Requests for the verdict.", f->verified);
+	counter(t, "requests_total", "Requests through the control socket.", f->asked);
+	counter(t, "verdicts_total", "Requests that got a verdict.", f->verified);
 	counter(t, "passes_total", "Passes over all that is sealed.", f->passes);
 }
 

@@ -12,6 +12,9 @@
 
 #include "watch/outlet_impl.h"
 
+/* Collectors come so often; each time it is a write to the disk. */
+#define METRICS_MS 15000
+
 #define SUBJECTS FINDING_CLASS_COUNT
 _Static_assert((int)GAP_COUNT <= (int)SUBJECTS, "a gap is the subject of a slot, too");
 
@@ -30,6 +33,7 @@ struct outlet {
 	struct journal *journal;
 	struct command *command;
 	uint64_t lines_untold, journal_untold;
+	int64_t metrics_due;
 	bool metrics_fail;
 };
 
@@ -208,8 +212,9 @@ void outlet_metrics(struct outlet *o, const struct watch_figures *f)
 	struct err e;
 	int r;
 
-	if (!path)
+	if (!path || o->now < o->metrics_due)
 		return;
+	o->metrics_due = o->now + METRICS_MS;
 	r = metrics_write(path, f, o->store ? o->store : "", &e);
 	/* Once, until it works again. */
 	if (r && !o->metrics_fail) {

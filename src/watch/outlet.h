@@ -63,8 +63,7 @@ struct watch_figures {
 	enum verdict verdict;
 	bool known; /* the verdict holds at this moment, as far as all that was read */
 	uint64_t events, alarms, notices, gaps[GAP_COUNT];
-	uint64_t asked;	   /* single questions about layers */
-	uint64_t verified; /* requests `verify` that were answered */
+	uint64_t asked, verified; /* requests of clients; those that got a verdict */
 	uint64_t passes, ledger_size;
 	size_t watches, objects, layers, images, unsealed, findings;
 	int64_t started, last_pass, last_alarm; /* seconds since 1970; 0: never */
@@ -94,7 +93,7 @@ void outlet_tell(struct outlet *o, const struct notice *n);
  * a clock that does not go back.
  */
 void outlet_tick(struct outlet *o, int64_t now_ms);
-/* Replaces the file for the collector of Prometheus' node exporter, if one is configured. */
+/* Replaces the file for the collector of Prometheus' node exporter, if one is configured: four times a minute. */
 void outlet_metrics(struct outlet *o, const struct watch_figures *f);
 
 /* The same numbers as text, for the socket. */

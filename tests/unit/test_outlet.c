@@ -165,11 +165,37 @@ static void test_metrics_that_cannot_be_written(void **state)
 	struct outlet *o = begin(&settings);
 
 	(void)state;
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 10; i++) {
+		outlet_tick(o, 1000000 + i * 15000);
 		outlet_metrics(o, &f);
+	}
 	end(o);
 	assert_int_equal(lines_with("untold: metrics /nonexistent-directory/m.prom"), 1);
 	assert_int_equal(lines(), 1);
+	free(told);
+}
+
+/* Not with every tick. */
+static void test_metrics_from_time_to_time(void **state)
+{
+	char path[] = "/tmp/layerseal-outlet-XXXXXX";
+	struct watch_settings settings = {.metrics = path};
+	struct watch_figures f = {.source = "inotify"};
+	struct outlet *o;
+	size_t written = 0;
+
+	(void)state;
+	close(mkstemp(path));
+	o = begin(&settings);
+	for (int64_t now = 1000000; now < 1000000 + 60000; now += 1000) {
+		unlink(path);
+		outlet_tick(o, now);
+		outlet_metrics(o, &f);
+		written += access(path, F_OK) == 0;
+	}
+	unlink(path);
+	end(o);
+	assert_int_equal(written, 4);
 	free(told);
 }
 
@@ -211,6 +237,7 @@ int main(void)
 	    cmocka_unit_test(test_gaps_by_name),
 	    cmocka_unit_test(test_for_long),
 	    cmocka_unit_test(test_metrics_that_cannot_be_written),
+	    cmocka_unit_test(test_metrics_from_time_to_time),
 	    cmocka_unit_test(test_command_that_fails),
 	    cmocka_unit_test(test_command_not_to_be_trusted),
 	};
