@@ -44,7 +44,8 @@ struct control {
 	void *ctx;
 	uint64_t next_id;
 	int64_t paused_until; /* 0: people are accepted */
-	bool translate;	      /* ids to those outside of our namespace */
+	uid_t opened_by;
+	bool translate; /* ids to those outside of our namespace */
 	struct idmap uids, gids;
 	struct client clients[CONTROL_CLIENTS_MAX];
 };
@@ -61,6 +62,7 @@ int control_open(const char *socket, control_request_fn *fn, void *ctx,
 	}
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		c->clients[i].fd = -1;
+	c->opened_by = geteuid();
 	c->fn = fn;
 	c->ctx = ctx;
 	c->next_id = 1;
@@ -68,8 +70,14 @@ int control_open(const char *socket, control_request_fn *fn, void *ctx,
 	return 0;
 }
 
-void control_in_own_namespace(struct control *c)
+/*
+ * The kernel tells ids as this process sees them. Once it has become root of a namespace of its own they have to be
+ * translated back.
+ */
+static void look_where_we_are(struct control *c)
 {
+	if (c->translate || c->opened_by == geteuid())
+		return;
 	c->translate = idmap_of_namespace("/proc/self/uid_map", &c->uids) &&
 		       idmap_of_namespace("/proc/self/gid_map", &c->gids);
 }
@@ -271,9 +279,7 @@ static void learn_peer(const struct control *c, int fd, struct peer *out)
 
 static bool is_privileged(const struct control *c, const struct peer *peer)
 {
-	uid_t own = c->translate ? idmap_outside(&c->uids, geteuid()) : geteuid();
-
-	return peer->uid == 0 || peer->uid == own;
+	return peer->uid == 0 || peer->uid == c->opened_by;
 }
 
 static void turn_away(int fd)
@@ -316,6 +322,7 @@ static void welcome(struct control *c, int fd, int64_t now_ms)
 
 static void accept_some(struct control *c, int64_t now_ms)
 {
+	look_where_we_are(c);
 	for (int i = 0; i < ACCEPT_BURST; i++) {
 		int fd = accept4(c->socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 

@@ -26,7 +26,10 @@
 struct control;
 
 #define PEER_GROUPS_MAX 64
-/* As they were when it connected. */
+/*
+ * As they were when it connected. If this process has entered the user namespace of its rootless store since
+ * control_open(), these are still the ids outside of it, which settings name.
+ */
 struct peer {
 	uid_t uid;
 	gid_t gid;
@@ -49,8 +52,6 @@ typedef void control_request_fn(
  */
 MUSTUSE int control_open(const char *socket, control_request_fn *fn, void *ctx,
     struct control **out, struct err *e);
-/* This process has entered a user namespace that it made itself: peers are told by the ids that they have outside. */
-void control_in_own_namespace(struct control *c);
 void control_free(struct control *c); /* and removes the socket, if it made it */
 /* Fills in at most CONTROL_POLL_MAX; returns how many. */
 size_t control_poll(const struct control *c, struct pollfd *out);

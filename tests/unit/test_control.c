@@ -8,7 +8,9 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "watcher.h"
@@ -222,6 +224,67 @@ static void others_leave_room(void **state)
 		assert_int_equal(waitpid(children[i], NULL, 0), children[i]);
 	}
 	serve(0);
+}
+
+static bool write_map(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return written;
+}
+
+/* As a rootless watcher: a user that opens the socket, then becomes root of a namespace of its own. */
+static void in_own_namespace(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(chmod(scratch, 0755), 0);
+	assert_int_equal(chown(scratch, 20000, 20000), 0);
+	child = fork();
+	if (child == 0) {
+		struct err e;
+		int before, after;
+
+		if (setgroups(0, NULL) || setresgid(20000, 20000, 20000) ||
+		    setresuid(20000, 20000, 20000) || prctl(PR_SET_DUMPABLE, 1))
+			_exit(1);
+		snprintf(socket_path, sizeof(socket_path), "%s/x/w.sock", scratch);
+		if (control_open(socket_path, take_request, NULL, &control, &e))
+			_exit(2);
+		before = dial();
+		if (unshare(CLONE_NEWUSER))
+			_exit(77);
+		if (!write_map("/proc/self/setgroups", "deny") ||
+		    !write_map("/proc/self/uid_map", "0 20000 1") ||
+		    !write_map("/proc/self/gid_map", "0 20000 1"))
+			_exit(3);
+		after = dial();
+		say(before, STATUS_REQUEST);
+		say(after, STATUS_REQUEST);
+		serve(0);
+		for (size_t i = 0; i < n_asked; i++) {
+			if (asked[i].peer.uid != 20000 || asked[i].peer.gid != 20000)
+				_exit(4);
+		}
+		control_free(control);
+		_exit(n_asked == 2 && geteuid() == 0 ? 0 : 5);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	{
+		CLEANUP_FREE char *dir = xasprintf("%s/x", scratch);
+
+		rmdir(dir);
+	}
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* ---- answers ---- */
@@ -531,6 +594,7 @@ int main(void)
 	    TEST(many_of_one),
 	    TEST(ask_and_leave),
 	    TEST(others_leave_room),
+	    TEST(in_own_namespace),
 	    TEST(slow_reader),
 	    TEST(never_reads),
 	    TEST(leaves_before_its_answer),
