@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -297,15 +298,16 @@ int source_fd(const struct source *s)
 /* NULL: it is out of sight, in another mount namespace for example. */
 static char *path_of(int fd, const struct stat *st)
 {
-	CLEANUP_FREE char *path = NULL;
-	char link[32];
-	struct err e;
+	char link[32], path[PATH_MAX];
+	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (fs_readlink(AT_FDCWD, link, &path, &e) ||
-	    !mounts_leads_to(AT_FDCWD, path, st->st_dev, st->st_ino))
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
 		return NULL;
-	return take_ptr(path);
+	path[n] = '\0';
+	return mounts_leads_to(AT_FDCWD, path, st->st_dev, st->st_ino) ? xstrdup(path)
+								       : NULL;
 }
 
 static int base_take(struct source *s, int fd, uint32_t *out, struct err *e)

@@ -236,14 +236,16 @@ static int arm(struct scan *c)
 	return memcmp(mine->id, key.id, sizeof(key.id)) == 0 ? 0 : ENOENT;
 }
 
+/* False: what is in it is not known. One that was removed meanwhile has nothing in it. */
 static bool list_it(struct scan *c)
 {
+	struct stat st;
 	struct err e;
 
-	if (!(c->flags & KNOWN_INSIDE) ||
-	    (!c->fs && !(c->flags & KNOWN_DEEP) && !c->hits))
+	if (!(c->flags & KNOWN_INSIDE) || (!c->fs && !(c->flags & KNOWN_DEEP) && !c->hits))
 		return true;
-	return fs_each_name(c->fd, child, c, &e) == 0;
+	return fs_each_name(c->fd, child, c, &e) == 0 ||
+	       (fstat(c->fd, &st) == 0 && st.st_nlink == 0);
 }
 
 /* Its path below the root, as it is called now. False: nothing is to be done. */

@@ -11,11 +11,6 @@
 
 /* ---- files ---- */
 
-static void writes(struct area *a)
-{
-	put(a->dir, "tree/etc/passwd", "evil");
-}
-
 static void a_write(struct area *a)
 {
 	stranger(a, writes);
@@ -91,13 +86,6 @@ static void attributes(struct area *a)
 BOTH(attributes)
 
 /* ---- directories ---- */
-
-static void makes_directories(struct area *a)
-{
-	MUST(mkdirat(a->dir, "tree/d1", 0755) == 0);
-	MUST(mkdirat(a->dir, "tree/d1/d2", 0755) == 0);
-	put(a->dir, "tree/d1/d2/file", "new");
-}
 
 static void writes_into_new(struct area *a)
 {

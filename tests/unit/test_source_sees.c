@@ -410,7 +410,8 @@ static void check_sight(const struct area *a, const struct way *way)
 
 	if (sight == BLIND && a->n)
 		fprintf(
-		    stderr, "# %s: seen by %s\n", way->name, source_kind_name(a->kind)), print_told(a);
+		    stderr, "# %s: seen by %s\n", way->name, source_kind_name(a->kind)),
+		    print_told(a);
 	if (!right) {
 		print_told(a);
 		fail_msg("%s: not told by %s", way->name, source_kind_name(a->kind));

@@ -98,6 +98,18 @@ UNUSED static void put(int dir, const char *name, const char *content)
 	close(fd);
 }
 
+UNUSED static void writes(struct area *a)
+{
+	put(a->dir, "tree/etc/passwd", "evil");
+}
+
+UNUSED static void makes_directories(struct area *a)
+{
+	MUST(mkdirat(a->dir, "tree/d1", 0755) == 0);
+	MUST(mkdirat(a->dir, "tree/d1/d2", 0755) == 0);
+	put(a->dir, "tree/d1/d2/file", "new");
+}
+
 /* ---- what was told ---- */
 
 static void note(void *ctx, const struct source_event *ev)
@@ -214,14 +226,16 @@ static void area_free(struct area *a)
 	free(a);
 }
 
-/* tree/ with some files and directories, flat/, outside/. Not in memory: there fanotify may be missing. */
-static struct area *area_new(enum source_kind kind)
+/*
+ * tree/ with some files and directories, flat/, outside/. On a disk: in memory, older kernels have no
+ * fanotify. For storms in memory, if it can be.
+ */
+static struct area *area_in(const char *where, enum source_kind kind)
 {
 	struct area *a = xcalloc(1, sizeof(*a));
 
 	a->kind = kind;
-	snprintf(a->path, sizeof(a->path), "%s/layerseal-test.XXXXXX",
-	    getenv("TEST_AREA") ? getenv("TEST_AREA") : "/var/tmp");
+	snprintf(a->path, sizeof(a->path), "%s/layerseal-test.XXXXXX", where);
 	MUST(mkdtemp(a->path));
 	a->dir = open(a->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	MUST(a->dir >= 0);
@@ -237,6 +251,13 @@ static struct area *area_new(enum source_kind kind)
 	put(a->dir, "flat/sub/file", "content");
 	put(a->dir, "outside/file", "content");
 	return a;
+}
+
+static struct area *area_new(enum source_kind kind)
+{
+	const char *where = getenv("TEST_AREA");
+
+	return area_in(where ? where : "/var/tmp", kind);
 }
 
 /* False: this source cannot be had here, which is said. */
@@ -257,9 +278,8 @@ static bool area_watch(struct area *a)
 	return true;
 }
 
-UNUSED static void run_with(enum source_kind kind, void (*test)(struct area *a))
+UNUSED static void run_in(struct area *a, void (*test)(struct area *a))
 {
-	struct area *a = area_new(kind);
 	bool watched = area_watch(a);
 
 	if (watched)
@@ -267,6 +287,11 @@ UNUSED static void run_with(enum source_kind kind, void (*test)(struct area *a))
 	area_free(a);
 	if (!watched)
 		skip();
+}
+
+UNUSED static void run_with(enum source_kind kind, void (*test)(struct area *a))
+{
+	run_in(area_new(kind), test);
 }
 
 /* Each test twice. */
@@ -280,6 +305,17 @@ UNUSED static void run_with(enum source_kind kind, void (*test)(struct area *a))
 	{                                                                                \
 		(void)state;                                                             \
 		run_with(SOURCE_FANOTIFY, test);                                         \
+	}
+#define BOTH_IN_MEMORY(test)                                                             \
+	static void test##_inotify(void **state)                                         \
+	{                                                                                \
+		(void)state;                                                             \
+		run_in(area_in("/dev/shm", SOURCE_INOTIFY), test);                       \
+	}                                                                                \
+	static void test##_fanotify(void **state)                                        \
+	{                                                                                \
+		(void)state;                                                             \
+		run_in(area_in("/dev/shm", SOURCE_FANOTIFY), test);                      \
 	}
 #define ONLY_FANOTIFY(test)                                                              \
 	static void test##_fanotify(void **state)                                        \
