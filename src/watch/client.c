@@ -32,31 +32,37 @@ char *client_default_socket(uid_t ledger_owner)
 
 /* ---- whom to ---- */
 
-static bool is_believed(uid_t uid, uid_t ledger_owner)
+/* `what` belongs to one who is believed. */
+static int check_owner(const char *what, uid_t uid, uid_t ledger_owner, struct err *e)
 {
-	return uid != OVERFLOW_UID && (uid == 0 || uid == ledger_owner);
+	if (uid == OVERFLOW_UID)
+		return err_set(e, ERR_IO,
+		    "in this user namespace nobody can tell whether %s is root's", what);
+	if (uid == 0 || uid == ledger_owner)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+	    "%s is uid %u's, who is neither root nor the ledger's owner", what, uid);
 }
 
 static int check_place(int dirfd, const char *name, uid_t ledger_owner, struct err *e)
 {
 	struct stat st;
+	int r;
 
 	if (fstat(dirfd, &st))
 		return err_sys(e, "its directory");
-	if (!is_believed(st.st_uid, ledger_owner))
-		return err_set(e, ERR_REFUSED,
-		    "its directory is owned by uid %u, not by root or the ledger's owner",
-		    st.st_uid);
+	r = check_owner("its directory", st.st_uid, ledger_owner, e);
+	if (r)
+		return r;
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return err_set(
 		    e, ERR_REFUSED, "its directory is writable by group or others");
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? err_set(e, ERR_NOT_FOUND, "it does not exist")
 				       : err_sys(e, "cannot look at it");
-	if (!S_ISSOCK(st.st_mode) || !is_believed(st.st_uid, ledger_owner))
-		return err_set(
-		    e, ERR_REFUSED, "it is no socket of root or the ledger's owner");
-	return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(e, ERR_REFUSED, "it is no socket");
+	return check_owner("the socket", st.st_uid, ledger_owner, e);
 }
 
 /* Who listens: for a socket of systemd's that is systemd, which gives it to nobody but the service. */
@@ -67,10 +73,7 @@ static int check_peer(int fd, uid_t ledger_owner, struct err *e)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
 		return err_sys(e, "who listens");
-	if (is_believed(peer.uid, ledger_owner))
-		return 0;
-	return err_set(e, ERR_REFUSED,
-	    "uid %u listens, who is neither root nor the ledger's owner", peer.uid);
+	return check_owner("who listens", peer.uid, ledger_owner, e);
 }
 
 static int connect_to(

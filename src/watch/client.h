@@ -16,7 +16,8 @@ char *client_default_socket(uid_t ledger_owner);
 
 /*
  * Connects, and looks whom to. To be done before the user namespace of a rootless store is entered, in which root looks
- * like any other stranger. ERR_NOT_FOUND: nobody listens there. ERR_REFUSED: who listens is not to be believed. ERR_IO.
+ * like any other stranger. ERR_NOT_FOUND: nobody listens there. ERR_REFUSED: who listens is not to be believed.
+ * ERR_IO: also where a user namespace hides who it is.
  * `ledger_owner`: as outside of that namespace.
  */
 MUSTUSE int client_connect(

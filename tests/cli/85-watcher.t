@@ -206,7 +206,7 @@ suspects() {
 	chmod 755 "$WORK/run"
 	chown 12345 "$S"
 	expect_exit 1 guard verify
-	expect_grep 'no socket of root' "$ERR"
+	expect_grep 'the socket is uid 12345' "$ERR"
 	chown 0 "$S"
 	expect_exit 0 guard verify
 	not_asked && fail 'it was not asked in the end'

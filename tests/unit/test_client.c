@@ -254,13 +254,13 @@ static void strangers(void **state)
 	assert_int_equal(chmod(scratch, 0755), 0);
 	assert_int_equal(chown(dir, 20000, 20000), 0);
 	child = listen_as(20000);
-	refuses(0, ERR_REFUSED, "directory is owned");
-	refuses(20001, ERR_REFUSED, "directory is owned");
+	refuses(0, ERR_REFUSED, "its directory is uid 20000");
+	refuses(20001, ERR_REFUSED, "its directory is uid 20000");
 	assert_int_equal(chown(dir, 0, 0), 0);
-	refuses(0, ERR_REFUSED, "no socket of root");
+	refuses(0, ERR_REFUSED, "the socket is uid 20000");
 	assert_int_equal(chown(socket_path, 0, 0), 0);
-	refuses(0, ERR_REFUSED, "uid 20000 listens");
-	refuses(20001, ERR_REFUSED, "uid 20000 listens");
+	refuses(0, ERR_REFUSED, "who listens is uid 20000");
+	refuses(20001, ERR_REFUSED, "who listens is uid 20000");
 	/* It is the ledger's owner. */
 	assert_int_equal(client_ask(socket_path, 20000, &status_request, &a, &e), 0);
 	assert_string_equal(a.document, "evil");
@@ -283,10 +283,10 @@ static void nobody(void **state)
 	assert_int_equal(chmod(scratch, 0755), 0);
 	assert_int_equal(chown(dir, 65534, 65534), 0);
 	child = listen_as(65534);
-	refuses(65534, ERR_REFUSED, "directory is owned");
+	refuses(65534, ERR_IO, "whether its directory is root's");
 	assert_int_equal(chown(dir, 0, 0), 0);
 	assert_int_equal(chown(socket_path, 0, 0), 0);
-	refuses(65534, ERR_REFUSED, "uid 65534 listens");
+	refuses(65534, ERR_IO, "whether who listens is root's");
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, NULL, 0), child);
 }
