@@ -43,7 +43,7 @@ static int parse(
 		case 'l':
 			if (!verify_level_parse(optarg, &out->verify.level))
 				return cli_usage_error(
-				    e, "verify", "the level is stat, full or oci");
+				    e, "verify", "the level is stat, scrub, full or oci");
 			break;
 		case 'c':
 			out->verify.cached = true;
@@ -118,7 +118,10 @@ static void print_figures(const struct arguments *a, const struct report *about,
 		snprintf(mounts, sizeof(mounts), "%zu cache mount%s, ",
 		    result->cache_mounts, REPORT_S(result->cache_mounts));
 	printf("%zu layer%s", result->layers, REPORT_S(result->layers));
-	if (!about->by_watcher)
+	if (!about->by_watcher && a->verify.level == LEVEL_SCRUB)
+		printf(" (%zu scrubbed, %zu measured: %s)", result->scrubbed,
+		    result->measured, bytes);
+	else if (!about->by_watcher)
 		printf(" (%zu by statprint, %zu measured: %s)", result->by_statprint,
 		    result->measured, bytes);
 	how = about->by_watcher
@@ -174,6 +177,7 @@ static int print_json(const struct arguments *a, const struct report *about,
 	jsonout_u64(&j, "images", result->images);
 	jsonout_u64(&j, "cache_mounts", result->cache_mounts);
 	jsonout_u64(&j, "by_statprint", result->by_statprint);
+	jsonout_u64(&j, "scrubbed", result->scrubbed);
 	jsonout_u64(&j, "measured", result->measured);
 	jsonout_u64(&j, "remeasured", result->remeasured);
 	jsonout_u64(&j, "entries", result->entries);

@@ -107,6 +107,7 @@ static void put_levels(struct jsonout *j, const struct verification_facts *facts
 {
 	static const char *const names[][2] = {
 	    [LEVEL_STAT] = {"LAYERSEAL_STAT", "LAYERSEAL_STAT"},
+	    [LEVEL_SCRUB] = {"LAYERSEAL_SCRUB", "LAYERSEAL_SCRUB_CACHED"},
 	    [LEVEL_FULL] = {"LAYERSEAL_FULL", "LAYERSEAL_FULL_CACHED"},
 	    [LEVEL_OCI] = {"LAYERSEAL_OCI", "LAYERSEAL_OCI_CACHED"},
 	};
@@ -177,6 +178,7 @@ static void put_extension(
 	jsonout_u64(j, "images", result->images);
 	jsonout_u64(j, "layers", result->layers);
 	jsonout_u64(j, "byStatprint", result->by_statprint);
+	jsonout_u64(j, "scrubbed", result->scrubbed);
 	jsonout_u64(j, "measured", result->measured);
 	jsonout_u64(j, "denied", denied);
 	jsonout_u64(j, "warned", result->findings.n - denied);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/be.h"
 #include "base/hex.h"
 
 #define NEED_GCRYPT "1.10.0" /* Ed25519 by curve name, hash contexts on the stack */
@@ -125,6 +126,27 @@ struct xxh128 xxh128_keyed(const struct xxh_key *key, const void *data, size_t l
 	    XXH3_128bits_withSecret(data, len, key->secret, sizeof(key->secret));
 
 	return (struct xxh128){.lo = h.low64, .hi = h.high64};
+}
+
+void xxh128_bytes(const struct xxh128 *h, uint8_t out[static XXH128_BYTES])
+{
+	be_store64(out, h->hi);
+	be_store64(out + 8, h->lo);
+}
+
+void xxh_key_derive(const struct xxh_key *from, const char *purpose, struct xxh_key *out)
+{
+	for (uint8_t i = 0; i < XXH_KEY_BYTES / DIGEST_BYTES; i++) {
+		CLEANUP_SHA256 struct sha256 *h = sha256_new();
+		struct digest d;
+
+		sha256_update(h, purpose, strlen(purpose) + 1);
+		sha256_update(h, &i, 1);
+		sha256_update(h, from->secret, sizeof(from->secret));
+		sha256_final(h, &d);
+		memcpy(out->secret + (size_t)i * DIGEST_BYTES, d.bytes, DIGEST_BYTES);
+		explicit_bzero(&d, sizeof(d));
+	}
 }
 
 void crypto_random(void *out, size_t len)

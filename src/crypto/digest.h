@@ -84,6 +84,14 @@ struct xxh128 {
 	uint64_t lo, hi;
 };
 struct xxh128 xxh128_keyed(const struct xxh_key *key, const void *data, size_t len);
+/* As numbers are written: the high half first. */
+#define XXH128_BYTES 16
+void xxh128_bytes(const struct xxh128 *h, uint8_t out[static XXH128_BYTES]);
+/*
+ * A secret for another purpose: 6 times SHA-256, of the purpose, a NUL, a byte that counts from 0, and the
+ * secret that it is made from.
+ */
+void xxh_key_derive(const struct xxh_key *from, const char *purpose, struct xxh_key *out);
 
 /* From the kernel; at most 256 bytes. */
 void crypto_random(void *out, size_t len);

@@ -53,8 +53,10 @@ void cache_mount_entry(const struct guard *g, const char *path,
 	    .entries = t->entries,
 	    .bytes = t->bytes,
 	    .has_print = t->has_print,
+	    .has_scrub = t->has_scrub,
 	};
 	memcpy(out->seal_tree.print, t->print.bytes, sizeof(out->seal_tree.print));
+	memcpy(out->seal_tree.scrub, t->scrub.bytes, sizeof(out->seal_tree.scrub));
 }
 
 /* ---- sealed ones ---- */
@@ -102,13 +104,18 @@ static bool is_gone(const char *path)
 	       state == CACHE_MOUNT_GONE;
 }
 
+static bool is_recorded(const struct entry_seal_tree *seal, const struct tree_result *t)
+{
+	return seal->has_print && memcmp(seal->print, t->print.bytes, 16) == 0 &&
+	       seal->has_scrub && memcmp(seal->scrub, t->scrub.bytes, 16) == 0;
+}
+
 static void renew(
     struct look *l, const struct entry_seal_tree *seal, const struct tree_result *t)
 {
 	struct entry *en;
 
-	if (!t->has_print ||
-	    (seal->has_print && memcmp(seal->print, t->print.bytes, 16) == 0))
+	if (!t->has_print || is_recorded(seal, t))
 		return;
 	*l->renewed = xreallocarray(*l->renewed, *l->n_renewed + 1, sizeof(**l->renewed));
 	en = &(*l->renewed)[(*l->n_renewed)++];
@@ -116,22 +123,17 @@ static void renew(
 	en->seal_tree.reason = seal->reason ? xstrdup(seal->reason) : NULL;
 }
 
-static int compare(
-    struct look *l, const struct entry_seal_tree *seal, int fd, struct err *e)
+static int compare(struct look *l, const struct entry_seal_tree *seal,
+    const struct tree_at *at, bool misread, struct err *e)
 {
 	CLEANUP_FINDINGS struct findings differences = {0};
-	const struct tree_at at = {
-	    .fd = fd,
-	    .cached = l->opt->cached,
-	    .tree = &seal->tree,
-	    .manifest_bytes = seal->manifest_bytes,
-	    .where = {.path = seal->path},
-	};
 	struct tree_result measured;
-	int r = check_open_tree(l->g, &at, &measured, &differences, e);
+	int r = check_open_tree(l->g, at, &measured, &differences, e);
 
 	if (r)
 		return r;
+	if (misread && !differences.n && !differences.dropped)
+		check_add_misread(at->where, seal->scrub, &measured, &differences);
 	/* An engine that takes it away meanwhile leaves a cache miss. */
 	if (differences.n && is_gone(seal->path))
 		return 0;
@@ -148,12 +150,39 @@ static bool is_answered(struct look *l, const struct entry_seal_tree *seal)
 	struct statprint now;
 	uint64_t entries;
 
-	if (l->opt->level != LEVEL_STAT || !seal->has_print ||
+	if (!verify_level_asks_prints(l->opt->level) || !seal->has_print ||
 	    !cache_mount_print(l->g, seal->path, &now, &entries) ||
 	    memcmp(now.bytes, seal->print, sizeof(now.bytes)) != 0)
 		return false;
 	l->out->entries += entries;
 	return true;
+}
+
+/* By its statprint, and if the level wants that, all of it once more. */
+static int check_tree_of(
+    struct look *l, const struct entry_seal_tree *seal, int fd, struct err *e)
+{
+	const struct tree_at at = {
+	    .fd = fd,
+	    .cached = l->opt->cached,
+	    .tree = &seal->tree,
+	    .manifest_bytes = seal->manifest_bytes,
+	    .where = {.path = seal->path},
+	};
+	enum check_scrub scrub = SCRUB_FAILED;
+	struct tree_result again;
+
+	if (is_answered(l, seal)) {
+		if (l->opt->level == LEVEL_STAT)
+			return 0;
+		if (seal->has_scrub)
+			scrub = check_open_scrub(l->g, &at, seal->scrub, &again);
+	}
+	if (scrub == SCRUB_SAME) {
+		l->out->bytes += again.bytes;
+		return 0;
+	}
+	return compare(l, seal, &at, scrub == SCRUB_OTHER, e);
 }
 
 static int check_sealed(void *ctx, const struct sealed_tree *tree, struct err *e)
@@ -182,7 +211,7 @@ static int check_sealed(void *ctx, const struct sealed_tree *tree, struct err *e
 		finding_found(f, "%s", why.msg);
 		return 0;
 	}
-	return is_answered(l, seal) ? 0 : compare(l, seal, fd, e);
+	return check_tree_of(l, seal, fd, e);
 }
 
 /* ---- the others ---- */

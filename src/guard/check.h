@@ -43,6 +43,22 @@ struct tree_at {
 MUSTUSE int check_open_tree(const struct guard *g, const struct tree_at *at,
     struct tree_result *measured, struct findings *findings, struct err *e);
 
+/*
+ * Reads all of a tree again for its scrub sum (`sum`: as recorded). Nothing but equal sums is SCRUB_SAME: else whoever
+ * reads it in full has the last word, and says what is wrong.
+ */
+enum check_scrub { SCRUB_SAME, SCRUB_OTHER, SCRUB_FAILED };
+enum check_scrub check_open_scrub(const struct guard *g, const struct tree_at *at,
+    const uint8_t *sum, struct tree_result *measured);
+enum check_scrub check_scrub(const struct guard *g, const struct store_layer *l,
+    bool cached, const uint8_t *sum, struct tree_result *measured);
+/*
+ * It was SCRUB_OTHER, and then read in full is what was sealed: if its sum then was the recorded one, one of the two
+ * readings was wrong, which is a finding.
+ */
+void check_add_misread(struct place where, const uint8_t *sum,
+    const struct tree_result *measured, struct findings *findings);
+
 /* The record and files of a sealed image. */
 MUSTUSE int check_image(const struct guard *g, const struct records *r,
     const struct entry_seal_image *seal, const struct store_image *i,

@@ -228,6 +228,7 @@ int check_open_tree(const struct guard *g, const struct tree_at *at,
 	    .threads = g->threads,
 	    .progress = g->progress,
 	    .key = ledger_statprint_key(g->ledger),
+	    .scrub_key = ledger_scrub_key(g->ledger),
 	    .fresh = !at->cached,
 	};
 	size_t before = findings->n + findings->dropped;

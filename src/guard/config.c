@@ -50,8 +50,8 @@ static int set_verify(
 {
 	if (strcmp(name, "level") == 0) {
 		if (!verify_level_parse(value, &c->level))
-			return err_set(
-			    e, ERR_USAGE, "level: '%s' is not stat, full or oci", value);
+			return err_set(e, ERR_USAGE,
+			    "level: '%s' is not stat, scrub, full or oci", value);
 		return 0;
 	}
 	if (strcmp(name, "cached") == 0)

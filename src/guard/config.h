@@ -3,7 +3,7 @@
  * config.h: layerseal.conf(5). Sections in brackets, "name = value" lines, "#" comments:
  *
  *   [verify]
- *   level = stat        # stat, full, oci
+ *   level = stat        # stat, scrub, full, oci
  *   cached = no         # yes: full levels read through the page cache
  *   threads = 0         # 0: one per processor
  *   [ledger]

@@ -212,6 +212,8 @@ static void add_entry(struct sealing *s, size_t index, const struct measurement 
 	}
 	seal->has_print = m->recordable;
 	memcpy(seal->print, m->print.bytes, sizeof(seal->print));
+	seal->has_scrub = m->tree.has_scrub;
+	memcpy(seal->scrub, m->tree.scrub.bytes, sizeof(seal->scrub));
 	s->out->layers++;
 	s->out->entries += m->tree.entries;
 	s->out->bytes += m->tree.bytes;
@@ -264,14 +266,16 @@ static int seal_fresh(struct sealing *s, size_t index, bool accepted, struct err
 	return r;
 }
 
-static void add_remeasure(struct sealing *s, const struct store_layer *l,
-    const struct digest *tree, const struct statprint *print)
+static void add_remeasure(
+    struct sealing *s, const struct store_layer *l, const struct tree_result *t)
 {
 	struct entry *en = sealing_add(s, ENTRY_REMEASURE);
 
 	memcpy(en->remeasure.layer, l->id, sizeof(en->remeasure.layer));
-	en->remeasure.tree = *tree;
-	memcpy(en->remeasure.print, print->bytes, sizeof(en->remeasure.print));
+	en->remeasure.tree = t->digest;
+	memcpy(en->remeasure.print, t->print.bytes, sizeof(en->remeasure.print));
+	en->remeasure.has_scrub = t->has_scrub;
+	memcpy(en->remeasure.scrub, t->scrub.bytes, sizeof(en->remeasure.scrub));
 	s->out->remeasured++;
 }
 
@@ -336,7 +340,7 @@ static int reseal(
 	if (measured.has_print &&
 	    !check_print_add_files(s->g, l, &measured.print, &ctime, &why) &&
 	    check_before(&ctime, &moment))
-		add_remeasure(s, l, &measured.digest, &measured.print);
+		add_remeasure(s, l, &measured);
 	return 0;
 }
 

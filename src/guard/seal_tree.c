@@ -28,6 +28,7 @@ int sealing_measure(struct sealing *s, int tree_fd, tree_line_fn *also, void *ct
 	    .threads = s->g->threads,
 	    .progress = s->g->progress,
 	    .key = ledger_statprint_key(s->g->ledger),
+	    .scrub_key = ledger_scrub_key(s->g->ledger),
 	    .line = sink_line,
 	    .line_ctx = &sinks,
 	};

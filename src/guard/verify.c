@@ -18,6 +18,7 @@
 
 static const char *const level_names[] = {
     [LEVEL_STAT] = "stat",
+    [LEVEL_SCRUB] = "scrub",
     [LEVEL_FULL] = "full",
     [LEVEL_OCI] = "oci",
 };
@@ -25,6 +26,11 @@ static const char *const level_names[] = {
 const char *verify_level_name(enum verify_level l)
 {
 	return level_names[l];
+}
+
+bool verify_level_asks_prints(enum verify_level l)
+{
+	return l == LEVEL_STAT || l == LEVEL_SCRUB;
 }
 
 bool verify_level_parse(const char *name, enum verify_level *out)
@@ -67,6 +73,7 @@ struct subject {
 	const struct store_layer *layer;
 	const struct sealed_layer *sealed;
 	bool answered; /* by its statprint */
+	bool misread;  /* its scrub sum was another */
 	bool has_now;
 	struct statprint now; /* what it looks like now */
 };
@@ -195,7 +202,7 @@ static void take_print(
 static bool wants_print(const struct verification *v, const struct subject *s)
 {
 	return v->opt->keep_prints || v->opt->before ||
-	       (v->opt->level == LEVEL_STAT && s->sealed->print &&
+	       (verify_level_asks_prints(v->opt->level) && s->sealed->print &&
 		   ledger_statprint_key(v->g->ledger));
 }
 
@@ -242,7 +249,8 @@ static void take_prints(struct verification *v)
 			continue;
 		take_print(v, s, &jobs[job]);
 		s->answered =
-		    v->opt->level == LEVEL_STAT && s->has_now && s->sealed->print &&
+		    verify_level_asks_prints(v->opt->level) && s->has_now &&
+		    s->sealed->print &&
 		    memcmp(s->now.bytes, s->sealed->print, sizeof(s->now.bytes)) == 0;
 		v->out->by_statprint += s->answered;
 		v->out->entries += s->answered ? jobs[job].entries : 0;
@@ -287,6 +295,12 @@ static void compare_prints(struct verification *v)
 	}
 }
 
+static bool is_recorded(const struct sealed_layer *sealed, const struct tree_result *t)
+{
+	return sealed->print && memcmp(sealed->print, t->print.bytes, 16) == 0 &&
+	       sealed->scrub && memcmp(sealed->scrub, t->scrub.bytes, 16) == 0;
+}
+
 static void add_remeasure(
     struct verification *v, const struct subject *s, struct tree_result *measured)
 {
@@ -303,6 +317,8 @@ static void add_remeasure(
 	memcpy(en->remeasure.layer, s->layer->id, sizeof(en->remeasure.layer));
 	en->remeasure.tree = measured->digest;
 	memcpy(en->remeasure.print, measured->print.bytes, sizeof(en->remeasure.print));
+	en->remeasure.has_scrub = measured->has_scrub;
+	memcpy(en->remeasure.scrub, measured->scrub.bytes, sizeof(en->remeasure.scrub));
 }
 
 static int recompute_diff_id(
@@ -342,6 +358,9 @@ static int measure_subject(struct verification *v, const struct subject *s, stru
 		check_add_failure((struct place){.layer = s->layer->id}, &why, findings);
 	if (r)
 		return r;
+	if (s->misread && findings->n + findings->dropped == before)
+		check_add_misread((struct place){.layer = s->layer->id}, s->sealed->scrub,
+		    &measured, findings);
 	v->out->measured++;
 	v->out->entries += measured.entries;
 	v->out->bytes += measured.bytes;
@@ -349,10 +368,29 @@ static int measure_subject(struct verification *v, const struct subject *s, stru
 	    check_print_add_files(v->g, s->layer, &measured.print, &ctime, &why) ||
 	    !check_before(&ctime, &moment))
 		return 0;
-	if (!s->sealed->print || memcmp(s->sealed->print, measured.print.bytes,
-				     sizeof(measured.print.bytes)) != 0)
+	if (!is_recorded(s->sealed, &measured))
 		add_remeasure(v, s, &measured);
 	return 0;
+}
+
+/* What the statprint vouches for is read again; what was sealed before there were scrub sums, in full. */
+static int scrub_subject(struct verification *v, struct subject *s, struct err *e)
+{
+	enum check_scrub scrub = SCRUB_FAILED;
+	struct tree_result again;
+
+	if (s->sealed->scrub)
+		scrub =
+		    check_scrub(v->g, s->layer, v->opt->cached, s->sealed->scrub, &again);
+	s->answered = scrub == SCRUB_SAME;
+	s->misread = scrub == SCRUB_OTHER;
+	v->out->by_statprint--;
+	if (!s->answered)
+		return 0;
+	v->out->scrubbed++;
+	v->out->bytes += again.bytes;
+	check_layer_data(v->g, s->sealed->seal, s->layer, &v->out->findings);
+	return check_tar_split(v->g, s->sealed->seal, s->layer, &v->out->findings, e);
 }
 
 static int measure_the_rest(struct verification *v, struct err *e)
@@ -360,7 +398,9 @@ static int measure_the_rest(struct verification *v, struct err *e)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < v->n_subjects; i++) {
-		if (!v->subjects[i].answered)
+		if (v->subjects[i].answered && v->opt->level == LEVEL_SCRUB)
+			r = scrub_subject(v, &v->subjects[i], e);
+		if (!r && !v->subjects[i].answered)
 			r = measure_subject(v, &v->subjects[i], e);
 		if (v->g->progress)
 			progress_add(&v->g->progress->layers_done, 1);

@@ -10,12 +10,15 @@
 /* What each level can and cannot see: layerseal(1), LEVELS. */
 enum verify_level {
 	LEVEL_STAT, /* structure, records, images, statprints; a differing layer is measured */
-	LEVEL_FULL, /* every layer measured */
-	LEVEL_OCI,  /* and its diff-id recomputed */
+	LEVEL_SCRUB, /* and all is read again and compared with a keyed sum */
+	LEVEL_FULL,  /* every layer measured */
+	LEVEL_OCI,   /* and its diff-id recomputed */
 };
 
 const char *verify_level_name(enum verify_level l);
 bool verify_level_parse(const char *name, enum verify_level *out);
+/* True if a statprint that is as recorded spares a layer from being measured. */
+bool verify_level_asks_prints(enum verify_level l);
 
 enum verdict { VERDICT_UNVERIFIABLE, VERDICT_VIOLATED, VERDICT_CLEAN };
 
@@ -69,11 +72,12 @@ struct verify_options {
 
 struct verify_result {
 	struct findings
-	    findings;		 /* severities set, ignored ones gone; "used_by" filled */
-	size_t layers, images;	 /* looked at */
-	size_t cache_mounts;	 /* sealed ones that are there */
-	size_t by_statprint;	 /* layers the statprint answered for */
-	size_t measured;	 /* layers read in full */
+	    findings;	       /* severities set, ignored ones gone; "used_by" filled */
+	size_t layers, images; /* looked at */
+	size_t cache_mounts;   /* sealed ones that are there */
+	size_t by_statprint;   /* layers the statprint answered for */
+	size_t scrubbed; /* ... and that were read again, their scrub sums as recorded */
+	size_t measured; /* layers read in full */
 	uint64_t entries, bytes; /* in the measured trees, and entries under statprints */
 	size_t remeasured;	 /* new statprints recorded for unchanged trees */
 	struct image_ids sealed; /* the sealed images looked at */

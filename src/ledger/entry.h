@@ -78,8 +78,8 @@ struct entry_seal_layer {
 	uint64_t manifest_bytes, entries, bytes;
 	struct entry_file *files; /* big data, sorted by name */
 	size_t n_files;
-	bool has_print;
-	uint8_t print[16];
+	bool has_print, has_scrub;
+	uint8_t print[16], scrub[16];
 	char *reason; /* NULL, or why a change was accepted */
 };
 
@@ -107,8 +107,8 @@ struct entry_seal_tree {
 	char *path;	    /* absolute */
 	struct digest tree; /* of the manifest */
 	uint64_t manifest_bytes, entries, bytes;
-	bool has_print;
-	uint8_t print[16];
+	bool has_print, has_scrub;
+	uint8_t print[16], scrub[16];
 	char *reason;
 };
 
@@ -127,7 +127,8 @@ struct entry_retire {
 struct entry_remeasure {
 	char layer[ENTRY_ID_LEN + 1];
 	struct digest tree;
-	uint8_t print[16];
+	bool has_scrub;
+	uint8_t print[16], scrub[16];
 };
 
 /* What a purge takes out. */

@@ -35,6 +35,7 @@ static const struct field seal_layer_fields[] = {
     {"bytes", KIND_NUMBER, AT(seal_layer.bytes), 0},
     {"file", KIND_FILES, AT(seal_layer.files), AT(seal_layer.n_files)},
     {"statprint", KIND_PRINT_OR_NONE, AT(seal_layer.print), AT(seal_layer.has_print)},
+    {"scrub", KIND_PRINT_OR_NO_LINE, AT(seal_layer.scrub), AT(seal_layer.has_scrub)},
     {"reason", KIND_TEXT_OR_NONE, AT(seal_layer.reason), 0},
     {0},
 };
@@ -63,6 +64,7 @@ static const struct field seal_tree_fields[] = {
     {"entries", KIND_NUMBER, AT(seal_tree.entries), 0},
     {"bytes", KIND_NUMBER, AT(seal_tree.bytes), 0},
     {"statprint", KIND_PRINT_OR_NONE, AT(seal_tree.print), AT(seal_tree.has_print)},
+    {"scrub", KIND_PRINT_OR_NO_LINE, AT(seal_tree.scrub), AT(seal_tree.has_scrub)},
     {"reason", KIND_TEXT_OR_NONE, AT(seal_tree.reason), 0},
     {0},
 };
@@ -85,6 +87,7 @@ static const struct field remeasure_fields[] = {
     {"layer", KIND_ID, AT(remeasure.layer), 0},
     {"tree", KIND_DIGEST, AT(remeasure.tree), 0},
     {"statprint", KIND_PRINT, AT(remeasure.print), 0},
+    {"scrub", KIND_PRINT_OR_NO_LINE, AT(remeasure.scrub), AT(remeasure.has_scrub)},
     {0},
 };
 

@@ -64,6 +64,7 @@ static int put_value(
 	case KIND_TEXT_OR_NO_LINE:
 		return put_text(out, *(char *const *)at, f->kind == KIND_TEXT_OR_NONE, e);
 	case KIND_PRINT:
+	case KIND_PRINT_OR_NO_LINE:
 		return put_print(out, at, e);
 	case KIND_PRINT_OR_NONE:
 		return *(const bool *)(base + f->extra) ? put_print(out, at, e)
@@ -123,6 +124,16 @@ static int put_texts(
 	return r;
 }
 
+static bool has_no_line(const struct entry *en, const struct field *f)
+{
+	const char *base = (const char *)en;
+
+	if (f->kind == KIND_PRINT_OR_NO_LINE)
+		return !*(const bool *)(base + f->extra);
+	return f->kind == KIND_TEXT_OR_NO_LINE &&
+	       !*(char *const *)(const void *)(base + f->offset);
+}
+
 static int put_field(
     struct buf *out, const struct entry *en, const struct field *f, struct err *e)
 {
@@ -132,8 +143,7 @@ static int put_field(
 		return put_files(out, en, f, e);
 	if (f->kind == KIND_TEXTS || f->kind == KIND_IDS)
 		return put_texts(out, en, f, e);
-	if (f->kind == KIND_TEXT_OR_NO_LINE &&
-	    !*(char *const *)(const void *)((const char *)en + f->offset))
+	if (has_no_line(en, f))
 		return 0;
 	r = buf_addf(out, e, "%s ", f->key);
 	if (!r)

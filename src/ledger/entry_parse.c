@@ -162,6 +162,9 @@ static bool parse_value(const char *value, struct entry *out, const struct field
 		return value[0] == '/' && parse_text(value, false, at);
 	case KIND_PRINT:
 		return parse_print(value, NULL, at);
+	case KIND_PRINT_OR_NO_LINE:
+		*(bool *)(base + f->extra) = true;
+		return parse_print(value, NULL, at);
 	case KIND_PRINT_OR_NONE:
 		return parse_print(value, (bool *)(base + f->extra), at);
 	case KIND_OBJECT:
@@ -257,7 +260,8 @@ static int parse_field(
 		return parse_files(in, out, f, e);
 	if (f->kind == KIND_TEXTS || f->kind == KIND_IDS)
 		return parse_texts(in, out, f, e);
-	if (f->kind == KIND_TEXT_OR_NO_LINE && !next_is(in, f->key))
+	if ((f->kind == KIND_TEXT_OR_NO_LINE || f->kind == KIND_PRINT_OR_NO_LINE) &&
+	    !next_is(in, f->key))
 		return 0;
 	r = expect(in, f->key, e);
 	if (r)

@@ -114,6 +114,7 @@ static int load_print_key(struct ledger *l, struct err *e)
 
 	if (r || !l->has_print_key)
 		return r;
+	xxh_key_derive(&l->print_key, "layerseal/v1 scrub", &l->scrub_key);
 	sha256(l->print_key.secret, XXH_KEY_BYTES, &digest);
 	return state_statprint_key_is(l->state, &digest)
 		   ? 0
@@ -227,6 +228,7 @@ int ledger_open(const struct ledger_options *o, struct ledger **out, struct err 
 void ledger_forget_statprint_key(struct ledger *l)
 {
 	explicit_bzero(&l->print_key, sizeof(l->print_key));
+	explicit_bzero(&l->scrub_key, sizeof(l->scrub_key));
 	l->has_print_key = false;
 }
 
@@ -428,6 +430,11 @@ const struct public_key *ledger_public_key(const struct ledger *l)
 const struct xxh_key *ledger_statprint_key(const struct ledger *l)
 {
 	return l->has_print_key ? &l->print_key : NULL;
+}
+
+const struct xxh_key *ledger_scrub_key(const struct ledger *l)
+{
+	return l->has_print_key ? &l->scrub_key : NULL;
 }
 
 const struct confinement *ledger_confinement(const struct ledger *l)

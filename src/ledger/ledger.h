@@ -87,6 +87,8 @@ const struct public_key *ledger_public_key(
     const struct ledger *l); /* the key that signed the head */
 /* NULL if the statprint secret is missing (then everything is measured in full). */
 const struct xxh_key *ledger_statprint_key(const struct ledger *l);
+/* Made from it, for scrub sums; NULL in the same case. */
+const struct xxh_key *ledger_scrub_key(const struct ledger *l);
 /* What confines the process that reads its database (ledger/confine.h). */
 const struct confinement *ledger_confinement(const struct ledger *l);
 /* True if this process could append (mode, key present and neither retired nor distrusted). */
@@ -156,6 +158,7 @@ struct sealed_layer {
 	int64_t time;
 	const uint8_t
 	    *print; /* newest statprint of seal or remeasure, 16 bytes; NULL: none */
+	const uint8_t *scrub; /* of the same entry, 16 bytes; NULL: none */
 	bool retired;
 };
 struct sealed_image {

@@ -21,7 +21,7 @@ struct ledger {
 	struct err no_key;	/* why there is none */
 	bool has_print_key;
 	bool in_haste;
-	struct xxh_key print_key;
+	struct xxh_key print_key, scrub_key;
 	struct checkpoint head;
 	struct buf note;	  /* the head as it was signed */
 	uint64_t signers;	  /* of the head, as it was read: bits of trust.log */

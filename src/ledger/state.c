@@ -120,6 +120,20 @@ static int apply_init(struct state *s, struct record *r, struct err *e)
 
 /* ---- layers and images ---- */
 
+/* A remeasure replaces both prints of the seal. */
+static void set_prints(struct sealed_layer *l, const struct record *remeasure)
+{
+	const struct entry_remeasure *m = remeasure ? &remeasure->entry->remeasure : NULL;
+
+	if (m) {
+		l->print = m->print;
+		l->scrub = m->has_scrub ? m->scrub : NULL;
+	} else {
+		l->print = l->seal->has_print ? l->seal->print : NULL;
+		l->scrub = l->seal->has_scrub ? l->seal->scrub : NULL;
+	}
+}
+
 static void set_layer(struct layer *l, struct record *seal, struct record *remeasure)
 {
 	const struct entry *en = seal->entry;
@@ -130,10 +144,8 @@ static void set_layer(struct layer *l, struct record *seal, struct record *remea
 	    .seal = &en->seal_layer,
 	    .seq = seal->seq,
 	    .time = en->time,
-	    .print = remeasure			? remeasure->entry->remeasure.print
-		     : en->seal_layer.has_print ? en->seal_layer.print
-						: NULL,
 	};
+	set_prints(&l->public, remeasure);
 }
 
 static void set_image(struct image *i, struct record *seal)

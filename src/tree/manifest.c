@@ -16,6 +16,7 @@
 	"security.selinux" /* belongs to the host's policy, not to the layer */
 #define COMPONENT_MAX 255
 #define NSEC_DIGITS 9
+#define DIGEST_COLUMN 10 /* PATH is 0 */
 
 /* ---- what an entry may be ---- */
 
@@ -253,6 +254,14 @@ int manifest_format(const struct manifest_entry *m, struct buf *out, struct err 
 		return err_wrap(e, "%s", m->path);
 	}
 	return 0;
+}
+
+/* No token has a space in it. */
+char *manifest_line_digest(char *line)
+{
+	for (unsigned column = 0; column < DIGEST_COLUMN; column++)
+		line = strchr(line, ' ') + 1;
+	return line;
 }
 
 /* ---- reading ---- */

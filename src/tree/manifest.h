@@ -72,6 +72,9 @@ void manifest_scratch_free(struct manifest_scratch *s);
 MUSTUSE int manifest_parse(const char *line, size_t len, struct manifest_scratch *scratch,
     struct manifest_entry *out, struct err *e);
 
+/* The DIGEST column of a line that manifest_format() wrote. */
+char *manifest_line_digest(char *line);
+
 /* Manifest order of two paths: <0, 0, >0. */
 int manifest_path_cmp(const char *a, const char *b);
 /* Absolute, without empty, "." or ".." components, no component longer than a file system takes. */

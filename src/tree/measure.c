@@ -11,6 +11,7 @@
 
 #include "base/pool.h"
 #include "tree/pipeline.h"
+#include "tree/scrub.h"
 
 /* A cold disk has time for more readers than there are processors. */
 #define FRESH_THREADS_PER_CPU 4
@@ -20,9 +21,9 @@ struct consumer {
 	struct pipeline *p;
 	struct tree_result *out;
 	struct sha256 *hash;
-	struct walk_sum sum;
+	struct walk_sum sum, scrub;
 	struct timespec moment; /* every ctime must be older */
-	struct buf path, line;
+	struct buf path, line, scrub_line;
 	struct manifest_xattr *xattrs;
 	size_t xattrs_cap;
 };
@@ -153,6 +154,32 @@ static int describe(struct consumer *c, const struct batch *b, const struct entr
 	return !S_ISDIR(st->mode) && st->nlink > 1 ? resolve_link(c, x, m, e) : 0;
 }
 
+static int add_to_scrub(
+    struct consumer *c, const struct entry *x, bool has_digest, struct err *e)
+{
+	const struct tree_options *opt = c->p->opt;
+
+	if (!opt->scrub_key)
+		return 0;
+	if (!opt->scrub_only && has_digest)
+		return scrub_add_sealed(
+		    &c->scrub, opt->scrub_key, &c->line, &x->sum, &c->scrub_line, e);
+	scrub_add(&c->scrub, opt->scrub_key, c->line.data, c->line.len);
+	return 0;
+}
+
+static int make_line(
+    struct consumer *c, const struct entry *x, struct manifest_entry *m, struct err *e)
+{
+	int r;
+
+	if (c->p->opt->scrub_only && m->has_digest)
+		scrub_as_digest(&x->sum, &m->digest);
+	buf_clear(&c->line);
+	r = manifest_format(m, &c->line, e);
+	return r ? r : add_to_scrub(c, x, m->has_digest, e);
+}
+
 static int emit(
     struct consumer *c, const struct batch *b, const struct entry *x, struct err *e)
 {
@@ -160,12 +187,12 @@ static int emit(
 	struct manifest_entry m;
 	int r = describe(c, b, x, &m, e);
 
-	buf_clear(&c->line);
 	if (!r)
-		r = manifest_format(&m, &c->line, e);
+		r = make_line(c, x, &m, e);
 	if (r)
 		return r;
-	sha256_update(c->hash, c->line.data, c->line.len);
+	if (!opt->scrub_only)
+		sha256_update(c->hash, c->line.data, c->line.len);
 	c->out->manifest_bytes += c->line.len;
 	c->out->entries++;
 	if (m.has_digest)
@@ -330,6 +357,7 @@ int tree_measure(
 	pipeline_init(&p, dirfd, opt);
 	buf_init(&c.path, 2 * WALK_PATH_MAX);
 	buf_init(&c.line, 2 * MANIFEST_LINE_MAX);
+	buf_init(&c.scrub_line, 2 * MANIFEST_LINE_MAX);
 	settle(&c);
 	r = run(&c, e);
 	if (r) {
@@ -338,8 +366,11 @@ int tree_measure(
 		sha256_final(hash, &out->digest);
 		out->outside_links = links_outside(p.links);
 		out->print = walk_print_final(&c.sum);
+		out->has_scrub = opt->scrub_key != NULL;
+		out->scrub = scrub_final(&c.scrub);
 	}
 	buf_release(&c.line);
+	buf_release(&c.scrub_line);
 	buf_release(&c.path);
 	free(c.xattrs);
 	pipeline_release(&p);

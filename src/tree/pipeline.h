@@ -54,6 +54,7 @@ struct entry {
 	size_t n_xattrs;
 	struct walk_stat st;
 	struct digest digest;
+	struct xxh128 sum; /* of the content, if one is asked for */
 };
 
 struct batch {
@@ -73,7 +74,8 @@ struct big {
 	int fd;
 	uint64_t size;
 	uint64_t n_parts, next, finished;
-	struct digest *parts;
+	struct digest *parts;	       /* NULL: not wanted */
+	uint8_t (*sums)[XXH128_BYTES]; /* the same */
 	int rc;
 	struct err err;
 	struct big *link;
@@ -119,17 +121,18 @@ struct content {
 	uint8_t *block; /* CONTENT_PART_BYTES of this thread */
 	/* Small files that were read to `block`, to be hashed together. */
 	struct fsverity_file shelf[BATCH_ENTRIES];
+	struct xxh128 *sums[BATCH_ENTRIES]; /* where theirs go */
 	size_t shelved, used;	   /* bytes of `block`, whole blocks of the file system */
 	struct fsverity_file last; /* not on the shelf yet; len 0: none */
+	struct xxh128 *last_sum;
 };
 
 /*
- * For the fs-verity digest of the `size` > 0 bytes of `fd`: reads them, and if they are many,
- * hashes them. ERR_CHANGED: fewer bytes than that. *out is set when content_flush() returns, if
+ * For the fs-verity digest, and the sum, of the x->st.size > 0 bytes of `fd`: reads them, and if they are many,
+ * hashes them. ERR_CHANGED: fewer bytes than that. x->digest and x->sum are set when content_flush() returns, if
  * content_keep() was called before the next file: the caller has seen that the bytes are good.
  */
-MUSTUSE int content_read(
-    struct content *c, int fd, uint64_t size, struct digest *out, struct err *e);
+MUSTUSE int content_read(struct content *c, int fd, struct entry *x, struct err *e);
 void content_keep(struct content *c);
 void content_flush(struct content *c);
 /*

@@ -34,10 +34,18 @@ struct tree_pick {
 	bool below;	  /* a directory with all that is below it */
 };
 
+/* What level `scrub` compares: layerseal-ledger(5), "Scrub sums". */
+struct scrub {
+	uint8_t bytes[XXH128_BYTES];
+};
+
 struct tree_options {
-	unsigned threads;	   /* 0: one per processor, more if `fresh` */
-	struct progress *progress; /* may be NULL */
-	const struct xxh_key *key; /* NULL: no statprint */
+	unsigned threads;		 /* 0: one per processor, more if `fresh` */
+	struct progress *progress;	 /* may be NULL */
+	const struct xxh_key *key;	 /* NULL: no statprint */
+	const struct xxh_key *scrub_key; /* NULL: no scrub sum */
+	bool
+	    scrub_only; /* content has no other digest: there are neither lines nor a digest of them */
 	bool fresh;	    /* drop the page cache of each file first: read the device */
 	tree_line_fn *line; /* may be NULL */
 	void *line_ctx;
@@ -55,6 +63,8 @@ struct tree_result {
 	uint64_t entries;	/* lines */
 	uint64_t bytes;		/* content of regular files, hard links once */
 	uint64_t outside_links; /* inodes with more links than names in this tree */
+	bool has_scrub;
+	struct scrub scrub;
 	struct statprint print; /* valid only with has_print */
 	/*
 	 * True if the print may be trusted later: taken after syncfs, every file the same before

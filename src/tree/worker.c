@@ -79,7 +79,7 @@ static int measure_file(
 		return 0;
 	r = read_xattrs(b, x, fd, false, e);
 	if (!r && x->st.size)
-		r = content_read(&w->content, fd, x->st.size, &x->digest, e);
+		r = content_read(&w->content, fd, x, e);
 	if (!r)
 		r = same_as(fd, &x->st, e);
 	if (!r && x->st.size)

@@ -227,7 +227,7 @@ def syntax_lines(differ):
                  (good.replace(b" ", b"\t"), "tabs")]
         for i, (key, value) in enumerate(pairs):
             repeatable = check.LINES[op] and dict(check.LINES[op]).get(key.decode(), "").endswith("*")
-            if not repeatable:
+            if not repeatable and key != b"scrub":
                 tries.append((forge.join(pairs[:i] + pairs[i + 1:]), "without " + key.decode()))
             if not repeatable or key == b"file":
                 tries.append((forge.join(pairs[:i + 1] + pairs[i:]), "twice " + key.decode()))
@@ -250,6 +250,8 @@ def syntax_lines(differ):
             differ.ask("files %r %r" % (first, second), export(PREFIX + [entry("seal-image", file=files)], KEY), expected=ordered)
     for additional in ([], [b"/b", b"/a", b"/b"]):
         differ.ask("additional", export([entry("init", additional=additional)], KEY), expected=True)
+    for op in ("seal-layer", "remeasure", "seal-tree"):
+        differ.ask("%s without scrub" % op, export(before(op) + [entry(op, scrub=[])], KEY), expected=True)
     differ.ask("of no user", export([entry("init", user=[], uids=[], gids=[])], KEY), expected=True)
     differ.ask("no files", export(PREFIX + [entry("seal-layer", file=[]), entry("seal-image", file=[])], KEY), expected=True)
 
@@ -415,6 +417,7 @@ def states(differ):
         "sealed again": [one, layer, layer, image, image],
         "sealed again after remeasure": [one, layer, entry("remeasure"), layer],
         "remeasured twice": [one, layer, entry("remeasure"), entry("remeasure")],
+        "without scrub sums": [one, entry("seal-layer", scrub=[]), entry("remeasure", scrub=[]), entry("seal-tree", scrub=[])],
         "retired": [one, layer, entry("retire", id=LAYER), image, name, entry("retire", object=b"image", id=IMAGE)],
         "retired and sealed": [one, image, name, entry("retire", object=b"image", id=IMAGE), image],
         "trees": [one, entry("seal-tree"), entry("seal-tree", path=b"/b"), entry("seal-tree", statprint=b"-"), entry("retire-tree", path=b"/b")],

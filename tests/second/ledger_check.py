@@ -193,14 +193,14 @@ LINES = {
             " user text~, uids text~, gids text~",
     "seal-layer": "layer id, parent id?, diff-id digest, diff-size number, record digest, created text, link text?,"
                   " tar-split digest, tree digest, manifest-bytes number, entries number, bytes number, file file*,"
-                  " statprint print?, reason text?",
+                  " statprint print?, scrub print~, reason text?",
     "seal-image": "image id, layer id?, record digest, file file*, reason text?",
     "seal-name": "name text, image id, reason text?",
     "seal-tree": "kind tree, path path, tree digest, manifest-bytes number, entries number, bytes number,"
-                 " statprint print?, reason text?",
+                 " statprint print?, scrub print~, reason text?",
     "retire-tree": "kind tree, path path, reason text?",
     "retire": "object object, id id, reason text?",
-    "remeasure": "layer id, tree digest, statprint print",
+    "remeasure": "layer id, tree digest, statprint print, scrub print~",
     "purge": "object thing, id text, bytes number, quarantine text?, reason text",
     "build": "engine text, status number, user number, began number, result id?, containerfile digest?, sealed number,"
              " base id*, argument text*, left-out number",

@@ -179,7 +179,7 @@ static void test_refused(void **state)
 	} cases[] = {
 	    {"level = stat\n", "line 1: a setting before any section"},
 	    {"[verify]\nlevel = deep\n",
-		"line 2: level: 'deep' is not stat, full or oci"},
+		"line 2: level: 'deep' is not stat, scrub, full or oci"},
 	    {"[verify]\nthreads = -1\n",
 		"line 2: threads: '-1' is not a number from 0 to 256"},
 	    {"[verify]\nthreads = 257\n", "not a number from 0 to 256"},

@@ -43,6 +43,16 @@ static const char *const golden[] = {
     HEAD("retire") "object image\nid " HEX64 "\nreason gone\n",
     HEAD("retire") "object layer\nid " HEX64 "\nreason -\n",
     HEAD("remeasure") "layer " HEX64 "\ntree " SHA "\nstatprint " HEX32 "\n",
+    HEAD("remeasure") "layer " HEX64 "\ntree " SHA "\nstatprint " HEX32 "\nscrub " HEX32
+		      "\n",
+    HEAD("seal-layer") "layer " HEX64 "\nparent -\ndiff-id " SHA
+		       "\ndiff-size 0\nrecord " SHA
+		       "\ncreated 2026-01-01T00:00:00Z\nlink -\ntar-split " SHA
+		       "\ntree " SHA "\nmanifest-bytes 1\nentries 1\nbytes 10\n"
+		       "statprint -\nscrub " HEX32 "\nreason -\n",
+    HEAD("seal-tree") "kind cache-mount\npath /\ntree " SHA
+		      "\nmanifest-bytes 9\nentries 1\nbytes 0\nstatprint " HEX32
+		      "\nscrub " HEX32 "\nreason -\n",
     HEAD("seal-layer") "layer " HEX64 "\nparent -\ndiff-id " SHA
 		       "\ndiff-size 0\nrecord " SHA
 		       "\ncreated 2026-01-01T00:00:00Z\nlink -\ntar-split " SHA
@@ -154,6 +164,13 @@ static void fields_arrive(void **state)
 	assert_int_equal(en.seal_image.files[2].size, 333);
 	entry_release(&en);
 	assert_string_equal(entry_op_name(ENTRY_REMEASURE), "remeasure");
+	assert_int_equal(entry_parse(golden[9], strlen(golden[9]), &en, &e), 0);
+	assert_false(en.remeasure.has_scrub);
+	entry_release(&en);
+	assert_int_equal(entry_parse(golden[10], strlen(golden[10]), &en, &e), 0);
+	assert_true(en.remeasure.has_scrub);
+	assert_int_equal(en.remeasure.scrub[15], 0xff);
+	entry_release(&en);
 }
 
 /* ---- every line of every entry, treated badly ---- */
@@ -182,9 +199,10 @@ static bool may_be_twice(struct line l)
 	       strncmp(l.start, "base ", 5) == 0 || strncmp(l.start, "argument ", 9) == 0;
 }
 
-static bool repeats(struct line l)
+static bool may_be_missing(struct line l)
 {
-	return may_be_twice(l) || strncmp(l.start, "file ", 5) == 0;
+	return may_be_twice(l) || strncmp(l.start, "file ", 5) == 0 ||
+	       strncmp(l.start, "scrub ", 6) == 0;
 }
 
 /* prefix, middle and the rest of the entry from `tail` on. */
@@ -211,7 +229,7 @@ static void lines_missing_repeated_or_moved(void **state)
 			char twice[1024];
 			size_t len = (size_t)(l[i].end - l[i].start);
 
-			if (!repeats(l[i]))
+			if (!may_be_missing(l[i]))
 				refuses_with(golden[g], l[i], "", 0, l[i].end, "missing");
 			memcpy(twice, l[i].start, len);
 			memcpy(twice + len, l[i].start, len);
@@ -311,9 +329,10 @@ static void no_byte_is_ignored(void **state)
 			}
 			bytes[i] = golden[g][i];
 		}
-		/* Additional stores, which any number of lines name, end an entry. */
+		/* Additional stores, which any number of lines name, and scrub sums end an entry. */
 		for (size_t cut = 0; cut < len; cut++) {
-			if (strncmp(golden[g] + cut, "additional ", 11) != 0)
+			if (strncmp(golden[g] + cut, "additional ", 11) != 0 &&
+			    strcmp(golden[g] + cut, "scrub " HEX32 "\n") != 0)
 				refuses(golden[g], cut, "cut off");
 		}
 	}
