@@ -51,24 +51,35 @@ static void put(FILE *to, const char *name, const char *value)
 		fprintf(to, "%s=%s%s\n", name, text, len > VALUE_MAX ? "..." : "");
 }
 
+/* The catalogue has a place for it, whether it is known or not. */
+static void put_or_none(FILE *to, const char *name, const char *value)
+{
+	put(to, name, value && value[0] ? value : "-");
+}
+
 static void put_finding(FILE *to, const struct finding *f)
 {
 	put(to, "LAYERSEAL_CLASS", finding_class_name(f->class));
-	put(to, "LAYERSEAL_LAYER", f->layer);
-	put(to, "LAYERSEAL_IMAGE", f->image);
-	put(to, "LAYERSEAL_PATH", f->path);
-	put(to, "LAYERSEAL_EXPECTED", f->expected);
-	put(to, "LAYERSEAL_FOUND", f->found);
+	put_or_none(to, "LAYERSEAL_LAYER", f->layer);
+	put_or_none(to, "LAYERSEAL_IMAGE", f->image);
+	put_or_none(to, "LAYERSEAL_PATH", f->path);
+	put_or_none(to, "LAYERSEAL_EXPECTED", f->expected);
+	put_or_none(to, "LAYERSEAL_FOUND", f->found);
 }
 
 static void put_writer(FILE *to, const struct writer *w)
 {
-	fprintf(to, "LAYERSEAL_PID=%d\n", (int)w->pid);
-	if (!w->looked_at)
-		return;
-	fprintf(to, "LAYERSEAL_UID=%u\n", (unsigned)w->uid);
-	put(to, "LAYERSEAL_PROGRAM", w->program);
-	fprintf(to, "LAYERSEAL_IN_CONTAINER=%s\n", w->in_container ? "yes" : "no");
+	char pid[16] = "-", uid[16] = "-";
+
+	if (w)
+		snprintf(pid, sizeof(pid), "%d", (int)w->pid);
+	if (w && w->looked_at)
+		snprintf(uid, sizeof(uid), "%u", (unsigned)w->uid);
+	put(to, "LAYERSEAL_PID", pid);
+	put(to, "LAYERSEAL_UID", uid);
+	put_or_none(to, "LAYERSEAL_PROGRAM", w && w->looked_at ? w->program : NULL);
+	if (w && w->looked_at)
+		put(to, "LAYERSEAL_IN_CONTAINER", w->in_container ? "yes" : "no");
 }
 
 static void put_notice(FILE *to, const struct notice *n)
@@ -90,7 +101,7 @@ static void put_notice(FILE *to, const struct notice *n)
 		fprintf(to, "LAYERSEAL_COUNT=%" PRIu64 "\n", n->count);
 	if (n->kind == NOTICE_ALARM)
 		fprintf(to, "LAYERSEAL_LATENCY_MS=%.3f\n", n->latency_ms);
-	if (n->writer)
+	if (n->writer || n->kind == NOTICE_ALARM || n->kind == NOTICE_TOUCHED)
 		put_writer(to, n->writer);
 }
 

@@ -140,6 +140,30 @@ static void test_every_kind(void **state)
 	close(fd);
 }
 
+/* The explanation of an alarm has no holes. */
+static void test_unknown(void **state)
+{
+	struct finding f = {.class = FINDING_RECORD_MISSING};
+	struct writer gone = {.pid = 7, .uid = 5, .program = "x"};
+	struct notice n = {.kind = NOTICE_ALARM, .finding = &f};
+	struct journal *j = journal_new(address.sun_path);
+	int fd = listening();
+	char *data;
+
+	(void)state;
+	assert_true(journal_tell(j, &n));
+	data = received(fd);
+	assert_is_message(data);
+	assert_has(data, "\nLAYERSEAL_LAYER=-\nLAYERSEAL_IMAGE=-\nLAYERSEAL_PATH=-\n");
+	assert_has(data, "\nLAYERSEAL_PID=-\nLAYERSEAL_UID=-\nLAYERSEAL_PROGRAM=-\n");
+	n.writer = &gone;
+	assert_true(journal_tell(j, &n));
+	data = received(fd);
+	assert_has(data, "\nLAYERSEAL_PID=7\nLAYERSEAL_UID=-\nLAYERSEAL_PROGRAM=-\n");
+	journal_free(j);
+	close(fd);
+}
+
 /* The largest that there can be fits into a datagram. */
 static void test_longest(void **state)
 {
@@ -211,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_every_kind),
+	    cmocka_unit_test(test_unknown),
 	    cmocka_unit_test(test_longest),
 	    cmocka_unit_test(test_absent),
 	    cmocka_unit_test(test_full),
