@@ -404,6 +404,96 @@ static void answers_are_bounded(void **state)
 	serve(0);
 }
 
+/* As another user: asks so many times, then reads when it is told to; ends with how many had no answer. */
+static pid_t ask_as(uid_t uid, int n, const int go[static 2])
+{
+	int asked_pipe[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe(asked_pipe), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		int fds[CONTROL_CLIENTS_PER_UID], without = 0;
+		bool ended;
+
+		if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
+		    setresuid(uid, uid, uid))
+			_exit(100);
+		for (int i = 0; i < n; i++) {
+			fds[i] = dial();
+			say(fds[i], STATUS_REQUEST);
+		}
+		close(asked_pipe[1]);
+		close(go[1]);
+		(void)!read(go[0], &byte, 1);
+		for (int i = 0; i < n; i++)
+			without +=
+			    strstr(hear(fds[i], &ended), "answer unknown ") != NULL;
+		_exit(without);
+	}
+	close(asked_pipe[1]);
+	assert_int_equal(read(asked_pipe[0], &byte, 1), 0);
+	close(asked_pipe[0]);
+	return child;
+}
+
+/* 40 MiB each: one user has 64, all such users together 128, and root the rest. */
+static void answers_of_others_are_bounded(void **state)
+{
+	static const int without[] = {1, 0, 0, 1};
+	struct answer a = {.status = ANSWER_DONE};
+	pid_t children[ARRAY_LEN(without)];
+	int go[2], fd, status;
+	bool ended;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(chmod(scratch, 0755), 0);
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	a.document = memset(xcalloc(40U << 20, 1), 'x', (40U << 20) - 1);
+	for (uid_t i = 0; i < ARRAY_LEN(without); i++) {
+		children[i] = ask_as(20000 + i, i == 0 ? 2 : 1, go);
+		serve(0);
+		while (n_asked) {
+			control_answer(control, asked[--n_asked].client, &a);
+			request_release(&asked[n_asked].request);
+		}
+	}
+	fd = ask();
+	control_answer(control, asked[0].client, &a);
+	answer_release(&a);
+	{
+		CLEANUP_FREE char *text = hear(fd, &ended);
+
+		assert_non_null(strstr(text, "answer done "));
+	}
+	close(fd);
+	close(go[0]);
+	close(go[1]);
+	for (size_t i = 0; i < ARRAY_LEN(without); i++) {
+		assert_int_equal(kill(children[i], 0), 0);
+		while (waitpid(children[i], &status, WNOHANG) == 0)
+			serve(0);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), without[i]);
+	}
+}
+
+static void to_each_its_own(void **state)
+{
+	int first = ask(), second = ask();
+
+	(void)state;
+	assert_int_equal(n_asked, 2);
+	answer_done(asked[1].client, "second");
+	answer_done(asked[0].client, "first");
+	must_end(first, "first");
+	must_end(second, "second");
+}
+
 /* ---- the socket ---- */
 
 static int open_again(const char *path, struct err *e)
@@ -525,9 +615,6 @@ static void from_systemd(void **state)
 		/* Does not listen; is not the only one; is another's; is no socket at all. */
 		if (dup2(fd, 3) != 3 || open_again("/nonexistent/x", &e) != ERR_USAGE)
 			_exit(2);
-		if (setenv("LISTEN_FDS", "2", 1) || setenv("LISTEN_PID", pid, 1) ||
-		    open_again("/nonexistent/x", &e) != ERR_USAGE)
-			_exit(3);
 		if (setenv("LISTEN_FDS", "1", 1) || setenv("LISTEN_PID", "1", 1) ||
 		    open_again("relative", &e) != ERR_USAGE || !strstr(e.msg, "absolute"))
 			_exit(4);
@@ -535,8 +622,12 @@ static void from_systemd(void **state)
 		    setenv("LISTEN_PID", pid, 1) ||
 		    open_again("/nonexistent/x", &e) != ERR_IO)
 			_exit(5);
-		if (listen(fd, 8) || dup2(fd, 3) != 3 || setenv("LISTEN_FDS", "1", 1) ||
-		    setenv("LISTEN_PID", pid, 1) ||
+		if (listen(fd, 8) || dup2(fd, 3) != 3)
+			_exit(3);
+		if (setenv("LISTEN_FDS", "2", 1) || setenv("LISTEN_PID", pid, 1) ||
+		    open_again("/nonexistent/x", &e) != ERR_USAGE)
+			_exit(3);
+		if (setenv("LISTEN_FDS", "1", 1) || setenv("LISTEN_PID", pid, 1) ||
 		    control_open("/nonexistent/x", take_request, NULL, &control, &e))
 			_exit(6);
 		if (getenv("LISTEN_FDS") || fcntl(3, F_GETFD) != FD_CLOEXEC ||
@@ -599,6 +690,8 @@ int main(void)
 	    TEST(never_reads),
 	    TEST(leaves_before_its_answer),
 	    TEST(answers_are_bounded),
+	    TEST(answers_of_others_are_bounded),
+	    TEST(to_each_its_own),
 	    TEST(somebody_listens),
 	    TEST(left_over),
 	    TEST(of_others),

@@ -402,10 +402,15 @@ static void bad_answers(void **state)
 	};
 	struct answer a;
 	struct err e;
+	size_t length;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++)
 		bad_answer(lies[i]);
+	/* Told before anybody waits for all of it. */
+	assert_int_equal(
+	    answer_length("layerseal/v1 answer done 67108865\n", 34, &length, &e),
+	    ERR_MALFORMED);
 	assert_int_equal(
 	    parse_answer("layerseal/v1 answer done 1\n\0", 28, &a, &e), ERR_MALFORMED);
 }
