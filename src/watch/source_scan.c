@@ -242,7 +242,8 @@ static bool list_it(struct scan *c)
 	struct stat st;
 	struct err e;
 
-	if (!(c->flags & KNOWN_INSIDE) || (!c->fs && !(c->flags & KNOWN_DEEP) && !c->hits))
+	if (!(c->flags & KNOWN_INSIDE) ||
+	    (!c->fs && !(c->flags & KNOWN_DEEP) && !c->hits))
 		return true;
 	return fs_each_name(c->fd, child, c, &e) == 0 ||
 	       (fstat(c->fd, &st) == 0 && st.st_nlink == 0);
