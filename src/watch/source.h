@@ -4,7 +4,8 @@
  *
  *   inotify(7)   any user; a watch for each directory. Sees neither who wrote, nor what is written through a
  *                hard link that lies outside, nor what a shared mapping writes before it is unmapped.
- *   fanotify(7)  CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH in the first user namespace; one mark for a file system.
+ *   fanotify(7)  CAP_SYS_ADMIN in the first user namespace, to open it and for each new file system (CAP_SYS_PTRACE to
+ *                know programs of others), Linux 5.17; one mark for a file system.
  *                Says which process wrote; sees writes through hard links from outside, by the file's handle.
  *
  * Neither sees writes below the file system (raw device), nor a shared mapping as long as it is held.

@@ -215,12 +215,12 @@ static bool is_told(const struct meeting *m, uint32_t root)
 
 /*
  * The object of an event, if it is known in a root that has not been told under a name: it was reached by another
- * link, or by its handle. A top that was moved or removed, too: nobody may watch the directory it was in.
+ * link, or by its handle. Not if it is gone: that its last name went has been told where that was. A top that was
+ * moved or removed, too: nobody may watch the directory it was in.
  */
 static void object_itself(const struct meeting *m)
 {
-	const uint64_t of_itself =
-	    FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_DELETE_SELF;
+	const uint64_t of_itself = FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB;
 	uint32_t object = KNOWN_NONE;
 
 	while ((object = known_next(&m->s->known, &m->object, object))) {
@@ -231,7 +231,8 @@ static void object_itself(const struct meeting *m)
 		    (m->ev->mask & (FAN_RENAME | FAN_DELETE)))
 			hits_add(
 			    m->s, m->hits, dir, NULL, SOURCE_REMOVED | SOURCE_DIRECTORY);
-		else if (!dir && (m->ev->mask & of_itself) && !is_told(m, root))
+		else if (!dir && (m->ev->mask & of_itself) &&
+			 !(m->ev->mask & FAN_DELETE_SELF) && !is_told(m, root))
 			hits_add_somewhere(m->s, m->hits, root, m->what);
 	}
 }

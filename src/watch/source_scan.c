@@ -125,6 +125,7 @@ struct scan {
 	int mount;
 	uint32_t flags;
 	uint8_t fs;
+	dev_t dev; /* of its root */
 };
 
 /* Under the lock. What is in a directory that is not there any more does not matter. */
@@ -263,6 +264,7 @@ static bool begin(struct scan *c, struct buf *path)
 	d->flags &= ~(unsigned)KNOWN_QUEUED;
 	c->flags = d->flags;
 	c->fs = root->fs;
+	c->dev = root->dev;
 	if (c->flags & KNOWN_SCANNED)
 		return false;
 	buf_clear(path);
@@ -300,6 +302,7 @@ static int scan_one(struct scan *c, int root_fd, struct buf *path, struct err *e
 {
 	CLEANUP_FD int own = -1;
 	CLEANUP_FD int fd = -1;
+	struct stat st;
 	int error = 0, r = 0;
 	bool todo, armed = false;
 
@@ -313,6 +316,9 @@ static int scan_one(struct scan *c, int root_fd, struct buf *path, struct err *e
 	if (root_fd >= 0)
 		fd = open_below(root_fd, path->len ? path->data : (char[]){""});
 	error = fd < 0 ? errno : 0;
+	/* A subvolume of btrfs is another file system in the same mount. */
+	if (fd >= 0 && (fstat(fd, &st) || st.st_dev != c->dev))
+		error = EXDEV;
 	c->fd = fd;
 	pthread_mutex_lock(&c->s->lock);
 	if (is_current(c)) {

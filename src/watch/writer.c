@@ -45,12 +45,12 @@ static bool read_uid(int dir, uid_t *out)
 	return true;
 }
 
-static bool read_program(int dir, char out[static WRITER_PROGRAM_MAX])
+/* Left empty if it may not be read (that takes CAP_SYS_PTRACE for others' processes), or there is none. */
+static void read_program(int dir, char out[static WRITER_PROGRAM_MAX])
 {
 	ssize_t n = readlinkat(dir, "exe", out, WRITER_PROGRAM_MAX - 1);
 
 	out[n > 0 ? n : 0] = '\0';
-	return n > 0;
 }
 
 /*
@@ -80,11 +80,11 @@ void writer_look_at(pid_t pid, int pidfd, struct writer *out)
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || (pidfd >= 0 && is_over(pidfd)))
 		return;
-	out->looked_at = read_uid(dir, &out->uid) && read_program(dir, out->program);
-	if (out->looked_at)
-		out->in_container = in_container(dir);
-	else
-		*out = (struct writer){.pid = pid};
+	if (!read_uid(dir, &out->uid))
+		return;
+	out->looked_at = true;
+	read_program(dir, out->program);
+	out->in_container = in_container(dir);
 }
 
 const struct writer *writer_cached(struct writer_cache *c, pid_t pid, int pidfd)

@@ -14,10 +14,10 @@
 
 struct writer {
 	pid_t pid;	/* in our pid namespace */
-	bool looked_at; /* it was there: uid and program are its */
-	uid_t uid;
-	char program
-	    [WRITER_PROGRAM_MAX]; /* path of its executable, cut at the end; untrusted */
+	bool looked_at; /* it was there: what follows is its */
+	uid_t uid;	/* effective */
+	/* Path of its executable in our eyes, cut at the end; untrusted. Empty: it has none, or we may not know. */
+	char program[WRITER_PROGRAM_MAX];
 	bool in_container; /* its mount namespace is neither ours nor that of process 1 */
 };
 

@@ -273,6 +273,16 @@ static bool opened(struct area *a)
 	return r == 0;
 }
 
+static void watches(struct area *a, uint32_t root, int base, const char *path, bool deep)
+{
+	struct err e;
+	int r = source_add(a->source, root, base, path, deep, &e);
+
+	if (r == ERR_REFUSED)
+		_exit(77);
+	MUST(r == 0);
+}
+
 static void hear(struct area *a)
 {
 	struct err e;
@@ -284,12 +294,11 @@ static void hear(struct area *a)
 static void is_mounted_over(struct area *a)
 {
 	struct pollfd p = {.events = POLLIN};
-	struct err e;
 
 	own_mounts(a);
 	MUST(opened(a));
-	MUST(source_add(a->source, 1, a->dir, "tree", true, &e) == 0);
-	MUST(source_add(a->source, 2, a->dir, "flat", false, &e) == 0);
+	watches(a, 1, a->dir, "tree", true);
+	watches(a, 2, a->dir, "flat", false);
 	hear(a);
 	MUST(mount("none", "tree/etc", "tmpfs", 0, NULL) == 0);
 	p.fd = source_fd(a->source);
@@ -318,7 +327,6 @@ static void is_mounted_over(struct area *a)
 static void is_unmounted(struct area *a)
 {
 	struct source_figures f;
-	struct err e;
 	int base;
 
 	own_mounts(a);
@@ -326,7 +334,7 @@ static void is_unmounted(struct area *a)
 	MUST(mkdir("outside/tree", 0755) == 0);
 	base = open("outside", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	MUST(opened(a));
-	MUST(source_add(a->source, 1, base, "tree", true, &e) == 0);
+	watches(a, 1, base, "tree", true);
 	close(base);
 	hear(a);
 	MUST(umount2("outside", MNT_DETACH) == 0);
@@ -342,14 +350,13 @@ static void is_unmounted(struct area *a)
 static void has_a_mount_in_it(struct area *a)
 {
 	struct source_figures f;
-	struct err e;
 
 	own_mounts(a);
 	MUST(mount("none", "tree/etc/deep", "tmpfs", 0, NULL) == 0);
 	MUST(mount("none", "flat/sub", "tmpfs", 0, NULL) == 0);
 	MUST(opened(a));
-	MUST(source_add(a->source, 1, a->dir, "tree", true, &e) == 0);
-	MUST(source_add(a->source, 2, a->dir, "flat", false, &e) == 0);
+	watches(a, 1, a->dir, "tree", true);
+	watches(a, 2, a->dir, "flat", false);
 	source_figures(a->source, &f);
 	MUST(f.blind == 1);
 	hear(a);
