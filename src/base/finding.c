@@ -109,6 +109,18 @@ struct finding *finding_found(struct finding *f, const char *fmt, ...)
 	return f;
 }
 
+struct finding *findings_copy(struct findings *list, const struct finding *f)
+{
+	struct finding *to = findings_add(list, f->class,
+	    (struct place){.layer = f->layer, .image = f->image, .path = f->path});
+
+	to->severity = f->severity;
+	to->used_by = copy(f->used_by);
+	to->expected = copy(f->expected);
+	to->found = copy(f->found);
+	return to;
+}
+
 void findings_move(struct findings *to, struct findings *from)
 {
 	for (size_t i = 0; i < from->n; i++) {

@@ -151,6 +151,9 @@ struct finding *finding_expected(struct finding *f, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
 struct finding *finding_found(struct finding *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Adds one as it is, with its words and severity. */
+struct finding *findings_copy(struct findings *list, const struct finding *f);
+
 /* `from` is empty afterwards. */
 void findings_move(struct findings *to, struct findings *from);
 /* Drops those of one severity, keeps the order of the rest. */

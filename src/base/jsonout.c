@@ -97,3 +97,9 @@ void jsonout_seconds(struct jsonout *j, const char *name, double value)
 	put_name(j, name);
 	must(buf_addf(&j->text, &e, "%.3f", value));
 }
+
+void jsonout_raw(struct jsonout *j, const char *name, const char *json)
+{
+	put_name(j, name);
+	put(j, json);
+}

@@ -26,4 +26,7 @@ void jsonout_bool(struct jsonout *j, const char *name, bool value);
 void jsonout_seconds(
     struct jsonout *j, const char *name, double value); /* three decimals */
 
+/* A value that is JSON already. */
+void jsonout_raw(struct jsonout *j, const char *name, const char *json);
+
 #endif

@@ -207,19 +207,13 @@ static void take_denied(
 	/* Nobody knows what those are: they speak against it. */
 	to->dropped += from->dropped;
 	for (size_t i = 0; i < from->n; i++) {
-		struct finding *f = &from->v[i], *copy;
+		const struct finding *f = &from->v[i];
 
 		if (f->severity != SEVERITY_DENY || is_of_builds(f, others) ||
 		    (f->class == FINDING_IMAGE_NAME && f->path &&
 			is_own_name(b, f->path)))
 			continue;
-		copy = findings_add(to, f->class,
-		    (struct place){
-			.layer = f->layer, .image = f->image, .path = f->path});
-		if (f->expected)
-			finding_expected(copy, "%s", f->expected);
-		if (f->found)
-			finding_found(copy, "%s", f->found);
+		findings_copy(to, f);
 	}
 }
 

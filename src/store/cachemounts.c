@@ -183,6 +183,11 @@ static bool is_parent_name(const char *name, size_t len)
 		   strspn(name + fixed + 1, "0123456789") >= len - fixed - 1);
 }
 
+bool cache_mounts_are_in(const char *name)
+{
+	return is_parent_name(name, strlen(name));
+}
+
 size_t cache_mount_names(const char *path)
 {
 	const char *last = strrchr(path, '/'), *before = last;

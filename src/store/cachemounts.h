@@ -48,6 +48,9 @@ MUSTUSE int cache_mounts_find(const struct store *s, const char *const *dirs,
  */
 size_t cache_mount_names(const char *path);
 
+/* True for the name of a directory that holds them: "buildah-cache", "buildah-cache-0". */
+bool cache_mounts_are_in(const char *name);
+
 enum cache_mount_state { CACHE_MOUNT_THERE, CACHE_MOUNT_GONE, CACHE_MOUNT_ODD };
 /*
  * Opens one by its path, following no symbolic link anywhere. GONE: the path does not exist. ODD: it is no

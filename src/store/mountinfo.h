@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mountinfo.h: within store/ only: what is mounted, on the word of the kernel (proc_pid_mountinfo(5)). */
+/* mountinfo.h: what is mounted, on the word of the kernel (proc_pid_mountinfo(5)). */
 #ifndef STORE_MOUNTINFO_H
 #define STORE_MOUNTINFO_H
 
