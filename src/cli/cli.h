@@ -16,6 +16,7 @@ struct cli {
 	bool ledger_named;	    /* with --ledger or in the environment */
 	char *config_file;	    /* where the settings are from, or NULL */
 	bool config_named;	    /* as ledger_named */
+	const char *config_option;  /* --config, or NULL */
 	char *config_dir;	    /* where trust files are by default */
 	char *trust_file;	    /* NULL: the default for this ledger */
 	struct store_options store; /* --root and its kin */
@@ -46,6 +47,7 @@ int cmd_seal(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_verify(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_build(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_purge(struct cli *c, int argc, char **argv, struct err *e);
+int cmd_watch(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_revoke(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_status(struct cli *c, int argc, char **argv, struct err *e);
 int cmd_log(struct cli *c, int argc, char **argv, struct err *e);
@@ -155,6 +157,9 @@ MUSTUSE int userns_enter(const struct cli *c, struct err *e);
  */
 MUSTUSE int cli_discover(const struct cli *c, const struct store_options *options,
     bool engine_conf, struct store_config *out, struct err *e);
+
+/* Reads the settings again; what it was is kept if they cannot be read. */
+MUSTUSE int cli_reload_config(struct cli *c, struct err *e);
 
 /* Refuses options and arguments a command does not have; *e names them. `verb`: "seal", "key show". */
 int cli_usage_error(struct err *e, const char *verb, const char *what);

@@ -9,6 +9,7 @@
 #include "cli/anchors.h"
 #include "cli/cli.h"
 #include "cli/report.h"
+#include "cli/watcher.h"
 #include "ledger/confine.h"
 
 struct counts {
@@ -106,6 +107,7 @@ static int print_text(
 	    n->layers, n->with_print, n->retired_layers);
 	printf(
 	    "  images    %zu sealed, %zu retired lately\n", n->images, n->retired_images);
+	watcher_print_status(c);
 	return fflush(stdout) ? err_sys(e, "standard output") : EXIT_CLEAN;
 }
 
@@ -156,6 +158,7 @@ static int print_json(
 	jsonout_u64(&j, "layers_retired", n->retired_layers);
 	jsonout_u64(&j, "images", n->images);
 	jsonout_u64(&j, "images_retired", n->retired_images);
+	watcher_add_status(c, &j);
 	jsonout_end(&j, '}');
 	return report_json(&j, e);
 }

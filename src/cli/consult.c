@@ -24,20 +24,30 @@ static void give_up(struct consultation *t, const char *why)
 	t->why = xstrdup(why);
 }
 
-void consult_open(const struct cli *c, struct consultation *out)
+char *consult_socket(const struct cli *c, uid_t *ledger_owner)
 {
 	const struct watch_settings *settings = &c->config.watch;
-	CLEANUP_FREE char *socket = NULL;
 	struct stat st;
+
+	if (settings->no_socket || stat(c->ledger_dir, &st))
+		return NULL;
+	*ledger_owner = st.st_uid;
+	return settings->socket ? xstrdup(settings->socket)
+				: client_default_socket(st.st_uid);
+}
+
+void consult_open(const struct cli *c, struct consultation *out)
+{
+	CLEANUP_FREE char *socket = NULL;
+	uid_t owner;
 	struct err e;
 	int r;
 
 	*out = (struct consultation){.fd = -1};
-	if (settings->no_socket || stat(c->ledger_dir, &st))
+	socket = consult_socket(c, &owner);
+	if (!socket)
 		return;
-	socket = settings->socket ? xstrdup(settings->socket)
-				  : client_default_socket(st.st_uid);
-	r = client_connect(socket, st.st_uid, &out->fd, &e);
+	r = client_connect(socket, owner, &out->fd, &e);
 	out->suspect = r == ERR_REFUSED;
 	if (r && r != ERR_NOT_FOUND)
 		give_up(out, e.msg);

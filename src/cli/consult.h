@@ -19,6 +19,9 @@ struct consultation {
 	char *why;	      /* there is a watcher, and it has no verdict; else NULL */
 };
 
+/* Where the watcher of this ledger listens; a fresh string. NULL: the settings say that there is none, or there is no ledger. */
+char *consult_socket(const struct cli *c, uid_t *ledger_owner);
+
 /*
  * Looks whether there is a watcher for this ledger, and whether to believe it. Before the user namespace of a rootless
  * store is entered.

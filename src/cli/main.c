@@ -31,6 +31,11 @@ static const struct command commands[] = {
 	.usage =
 	    "[--remove] [--quiet] [--] podman|buildah [OPTION]... build [ARGUMENT]...",
 	.summary = "verify, build, verify again, seal what was built"},
+    {.name = "watch",
+	.run = cmd_watch,
+	.usage = "[--source auto|inotify|fanotify] [--foreground | --json] | seal "
+		 "[IMAGE...]",
+	.summary = "report every change to what is sealed, and answer for it"},
     {.name = "purge",
 	.run = cmd_purge,
 	.usage = "[--violated] [--unsealed] [--revoked[=DIGEST]] [--all] "
@@ -181,8 +186,9 @@ static char *default_path(const char *variable, const char *for_root, char *for_
 }
 
 /* A configuration that was named must exist; the default one may be absent. */
-static int load_config(struct cli *c, const char *option, struct err *e)
+static int load_config(struct cli *c, struct err *e)
 {
+	const char *option = c->config_option;
 	bool named =
 	    option || (getenv("LAYERSEAL_CONFIG") && getenv("LAYERSEAL_CONFIG")[0]);
 	CLEANUP_FREE char *path =
@@ -201,6 +207,22 @@ static int load_config(struct cli *c, const char *option, struct err *e)
 				   e, ERR_USAGE, "configuration %s does not exist", path)
 			     : 0;
 	return r;
+}
+
+int cli_reload_config(struct cli *c, struct err *e)
+{
+	struct cli next = {.config_option = c->config_option};
+	int r = load_config(&next, e);
+
+	if (r) {
+		config_release(&next.config);
+		return r;
+	}
+	config_release(&c->config);
+	free(c->config_file);
+	c->config = next.config;
+	c->config_file = next.config_file;
+	return 0;
 }
 
 enum {
@@ -325,7 +347,8 @@ static int dispatch(struct cli *c, int argc, char **argv, struct err *e)
 	if (!command)
 		return err_set(
 		    e, ERR_USAGE, "no verb '%s' (see layerseal --help)", argv[optind]);
-	r = load_config(c, globals.config, e);
+	c->config_option = globals.config;
+	r = load_config(c, e);
 	if (!r)
 		r = crypto_init(e);
 	if (r)
