@@ -3,8 +3,6 @@
 # helpers.sh: what several benign operations need. The store's variables are those of
 # tests/lib/store.sh.
 
-verify() { layerseal verify --json --level "$1"; }
-
 expect_no_findings() {
 	[ "$(jq '.findings | length' "$OUT")" -eq 0 ] && return 0
 	show_findings

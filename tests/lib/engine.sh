@@ -8,6 +8,7 @@
 #   by_owner CMD...      ... as the owner of the store
 #   podman ... buildah ...   on the store $G (run root $R, driver $DRIVER)
 #   layerseal ...        on the same store, with the ledger $LEDGER
+#   verify LEVEL         layerseal verify, as JSON; by the watcher, where one runs (watch.sh)
 #   build_flags run_flags limit_flags
 #                        what every build, run and `buildah from` needs on machines that are containers
 #   engine_stop          also on exit
@@ -91,14 +92,14 @@ by_owner() {
 # on_store PROGRAM ARGUMENT...: with the options of the store; or, if a case sets STORAGE_CONF, with none:
 # then that file says where the store is ("default": no file does). Of a user it is the file in the
 # home: rootless podman takes no graphroot from CONTAINERS_STORAGE_CONF. A command that hangs ends
-# with status 124.
+# with status 124, after WATCH_LIMIT seconds.
 on_store() {
 	program=$1
 	shift
 	case ${STORAGE_CONF-}:${ROOTLESS-} in
-	:*) by_owner timeout 120 "$program" --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@" ;;
-	default:* | *:yes) by_owner timeout 120 "$program" "$@" ;;
-	*) by_owner env CONTAINERS_STORAGE_CONF="$STORAGE_CONF" timeout 120 "$program" "$@" ;;
+	:*) by_owner timeout "${WATCH_LIMIT:-120}" "$program" --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@" ;;
+	default:* | *:yes) by_owner timeout "${WATCH_LIMIT:-120}" "$program" "$@" ;;
+	*) by_owner env CONTAINERS_STORAGE_CONF="$STORAGE_CONF" timeout "${WATCH_LIMIT:-120}" "$program" "$@" ;;
 	esac
 }
 
@@ -113,9 +114,18 @@ layerseal() {
 	if [ -z "${STORAGE_CONF-}" ]; then
 		set -- --root "$G" --runroot "$R" --storage-driver "$DRIVER" "$@"
 	fi
-	in_engine timeout 120 "$WORK/bin/layerseal" --ledger "$LEDGER" --trust "$LEDGER.trust" --user sealer "$@"
+	in_engine timeout "${WATCH_LIMIT:-120}" "$WORK/bin/layerseal" ${WATCH_CONF:+--config "$WATCH_CONF"} --ledger "$LEDGER" \
+		--trust "$LEDGER.trust" --user sealer "$@"
 }
-own_layerseal() { on_store "$WORK/bin/layerseal" --ledger "$LEDGER" --trust "$LEDGER.trust" "$@"; }
+own_layerseal() {
+	on_store "$WORK/bin/layerseal" ${WATCH_CONF:+--config "$WATCH_CONF"} --ledger "$LEDGER" --trust "$LEDGER.trust" "$@"
+}
+
+verify() {
+	asker=layerseal
+	[ -z "${WATCH_CONF-}" ] || asker=asked
+	$asker verify --json --level "$1"
+}
 
 build_flags() {
 	echo --isolation chroot
