@@ -176,6 +176,18 @@ int seal_image(struct sealing *s, size_t index, struct err *e)
 	return 0;
 }
 
+/* The result, or a list of manifests: that of this build, or of one before that this build left as it was. */
+static bool may_bear(const struct sealing *s, size_t index, const char *name)
+{
+	const struct store_image *i = &s->survey.records.images[index];
+
+	if (strcmp(i->id, s->opt->build->record->result) == 0)
+		return true;
+	return !i->top_layer[0] &&
+	       (s->scope.image[index] ||
+		   strcmp(ledger_name(s->g->ledger, &s->g->store_id, name), i->id) == 0);
+}
+
 void seal_check_names(struct sealing *s)
 {
 	const struct seal_build *b = s->opt->build;
@@ -184,14 +196,10 @@ void seal_check_names(struct sealing *s)
 	for (size_t i = 0; i < r->n_images; i++) {
 		const struct store_image *m = &r->images[i];
 
-		/* The result, or a list of manifests. */
-		if (s->scope.image[i] &&
-		    (!m->top_layer[0] || strcmp(m->id, b->record->result) == 0))
-			continue;
 		for (size_t n = 0; n < m->n_names; n++) {
 			struct finding *f;
 
-			if (!is_named(b, m->names[n]))
+			if (!is_named(b, m->names[n]) || may_bear(s, i, m->names[n]))
 				continue;
 			f = findings_add(&s->out->findings, FINDING_BUILD_RESULT,
 			    (struct place){.image = m->id, .path = m->names[n]});
