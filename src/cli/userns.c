@@ -102,6 +102,8 @@ static void note_trust(const struct cli *c)
 	fs_note_root(trust);
 	for (size_t i = 0; i < anchors.n; i++)
 		fs_note_root(anchors.v[i].path);
+	if (c->config.watch.alarm_command)
+		fs_note_root(c->config.watch.alarm_command);
 }
 
 int userns_enter(const struct cli *c, struct err *e)

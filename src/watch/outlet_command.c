@@ -130,12 +130,22 @@ static int set_attributes(posix_spawnattr_t *a)
 	return r ? r : posix_spawnattr_setsigdefault(a, &all);
 }
 
+/* "NAME=" if it is not set: one pointer each in any case. */
+static char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return xasprintf("%s=%s", name, value ? value : "");
+}
+
 static int spawn(const char *path, int input, pid_t *pid, struct err *e)
 {
 	static char search[] =
 	    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	static char language[] = "LANG=C.UTF-8";
-	char *const environment[] = {search, language, NULL};
+	CLEANUP_FREE char *home = variable("HOME");
+	CLEANUP_FREE char *runtime = variable("XDG_RUNTIME_DIR");
+	char *const environment[] = {search, language, home, runtime, NULL};
 	CLEANUP_FREE char *name = xstrdup(path);
 	char *const arguments[] = {name, NULL};
 	posix_spawn_file_actions_t files;

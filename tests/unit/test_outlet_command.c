@@ -144,6 +144,7 @@ static void test_gets_the_alarm(void **state)
 
 	(void)state;
 	setenv("SECRET", "of the watcher", 1);
+	setenv("XDG_RUNTIME_DIR", "/run/of/mine", 1);
 	write_script(REPORT);
 	c = open_command(10);
 	assert_false(command_tick(c, 1000, &e));
@@ -157,6 +158,7 @@ static void test_gets_the_alarm(void **state)
 	environment = content("env");
 	assert_non_null(strstr(environment, "PATH=/usr/local/sbin:"));
 	assert_null(strstr(environment, "SECRET"));
+	assert_non_null(strstr(environment, "XDG_RUNTIME_DIR=/run/of/mine\n"));
 	command_free(c);
 }
 
