@@ -201,6 +201,21 @@ int anchors_open(const struct anchor_settings *s, struct anchors **out, struct e
 	return r;
 }
 
+void anchors_prove(const struct anchors *as, const struct anchor_view *view)
+{
+	for (size_t i = 0; i < as->n; i++) {
+		const struct anchor *a = &as->v[i];
+		const struct buf *note =
+		    a->ops->note && a->state == ANCHOR_SEEN ? a->ops->note(a) : NULL;
+		struct checkpoint unused;
+		struct err ignored;
+
+		if (note && note->len)
+			(void)!view->open_note(
+			    view->ctx, note->data, note->len, &unused, &ignored);
+	}
+}
+
 void anchors_close(struct anchors *as)
 {
 	if (!as)

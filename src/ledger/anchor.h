@@ -98,6 +98,11 @@ struct anchors;
 MUSTUSE int anchors_open(
     const struct anchor_settings *s, struct anchors **out, struct err *e);
 void anchors_close(struct anchors *as); /* NULL is fine */
+/*
+ * Opens the notes that anchors remember, for the time that it takes alone: a valid signature is remembered
+ * (key.h), and mostly it is the one of the head, which is yet to come.
+ */
+void anchors_prove(const struct anchors *as, const struct anchor_view *view);
 
 /* Compares all anchors before it brings any up to date. The first that speaks against the ledger is in *e. */
 MUSTUSE int anchors_check(

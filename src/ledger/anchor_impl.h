@@ -17,6 +17,8 @@ struct anchor;
 struct anchor_ops {
 	/* Sets state (SEEN, DAMAGED, MISSING, UNREACHABLE) and, unless SEEN, why. */
 	void (*look)(struct anchor *a);
+	/* Of one that was SEEN: the signed note that it remembers, perhaps empty. NULL: it has no such thing. */
+	const struct buf *(*note)(const struct anchor *a);
 	/* Of one that was SEEN: sets state and why. An error is one of the view's callbacks. */
 	int (*judge)(struct anchor *a, const struct anchor_view *view, struct err *e);
 	/* ERR_* if an append could not be anchored now. *counts: `counter` belongs in the batch. */

@@ -49,6 +49,13 @@ static void look(struct anchor *a)
 	}
 }
 
+static const struct buf *note(const struct anchor *a)
+{
+	const struct anchor_pin *p = a->own;
+
+	return &p->note;
+}
+
 static int judge(struct anchor *a, const struct anchor_view *view, struct err *e)
 {
 	struct anchor_pin *p = a->own;
@@ -130,6 +137,7 @@ void anchor_pin_init(struct anchor *a, const struct anchor_setting *s)
 {
 	static const struct anchor_ops ops = {
 	    .look = look,
+	    .note = note,
 	    .judge = judge,
 	    .prepare = prepare,
 	    .advance = advance,

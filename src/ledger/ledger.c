@@ -140,14 +140,15 @@ static bool is_read_only(int dbfd)
 	return faccessat(dbfd, "data.mdb", W_OK, AT_EACCESS) && errno == EROFS;
 }
 
-/* The keeper is forked before there is a secret in memory. */
+/*
+ * The keeper is forked before there is a secret in memory. It has to confine itself, and reads nothing before
+ * it is asked: time to look at the anchors.
+ */
 static int open_parts(struct ledger *l, const struct ledger_options *o, struct err *e)
 {
-	int r = ledger_anchors_look(l, o->anchors, e);
+	int r = ledger_dir_database(l->dirfd, &l->dbfd, e);
 	bool writes;
 
-	if (!r)
-		r = ledger_dir_database(l->dirfd, &l->dbfd, e);
 	if (!r)
 		r = lock_database(l, o, e);
 	if (!r && l->mode == LEDGER_MAY_WRITE && is_read_only(l->dbfd))
@@ -157,7 +158,11 @@ static int open_parts(struct ledger *l, const struct ledger_options *o, struct e
 		r = keeper_start(
 		    l->dbfd, writes ? KEEPER_WRITE : KEEPER_READ, &l->keeper, e);
 	if (!r)
+		r = ledger_anchors_look(l, o->anchors, e);
+	if (!r) {
+		ledger_anchors_prove(l);
 		r = ledger_load(l, o->whole, e);
+	}
 	if (!r && writes && o->key)
 		r = load_key(l, o->key, e);
 	if (!r)

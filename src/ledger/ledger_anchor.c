@@ -50,6 +50,14 @@ int ledger_anchors_look(
 	return settings->n ? anchors_open(settings, &l->anchors, e) : 0;
 }
 
+void ledger_anchors_prove(struct ledger *l)
+{
+	struct anchor_view view = view_of(l);
+
+	if (l->anchors)
+		anchors_prove(l->anchors, &view);
+}
+
 int ledger_check_anchors(struct ledger *l, struct err *e)
 {
 	struct anchor_view view = view_of(l);

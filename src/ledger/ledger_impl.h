@@ -88,6 +88,8 @@ MUSTUSE int ledger_append_anchors(struct ledger *l, struct err *e);
  */
 MUSTUSE int ledger_anchors_look(
     struct ledger *l, const struct anchor_settings *settings, struct err *e);
+/* The costly part of settling, while the keeper starts. */
+void ledger_anchors_prove(struct ledger *l);
 MUSTUSE int ledger_anchors_settle(
     struct ledger *l, enum ledger_anchoring how, struct err *e);
 MUSTUSE int ledger_anchors_entries(
