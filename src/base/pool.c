@@ -23,6 +23,7 @@ struct pool {
 	unsigned limit;	     /* most tasks that may run at once */
 	_Atomic bool hungry; /* another task would be run at once */
 	bool stop;
+	_Atomic bool started;
 	unsigned n_threads;
 	pthread_t *threads;
 };
@@ -89,10 +90,9 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-struct pool *pool_new(unsigned threads)
+struct pool *pool_new_resting(unsigned threads)
 {
 	struct pool *p = xcalloc(1, sizeof(*p));
-	sigset_t all, old;
 
 	p->limit = threads ? threads : pool_online_cpus();
 	p->hungry = true;
@@ -100,7 +100,15 @@ struct pool *pool_new(unsigned threads)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->idle, NULL);
+	return p;
+}
 
+void pool_start(struct pool *p)
+{
+	sigset_t all, old;
+
+	if (atomic_exchange(&p->started, true))
+		return;
 	/* Signals are for the thread that made the pool. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -109,6 +117,13 @@ struct pool *pool_new(unsigned threads)
 	       pthread_create(&p->threads[p->n_threads], NULL, worker, p) == 0)
 		p->n_threads++;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+struct pool *pool_new(unsigned threads)
+{
+	struct pool *p = pool_new_resting(threads);
+
+	pool_start(p);
 	return p;
 }
 

@@ -17,6 +17,12 @@ typedef void pool_fn(void *arg);
  * all signals. pool_wait() makes up for workers the system refused to start.
  */
 struct pool *pool_new(unsigned threads);
+/*
+ * The same, but workers are started by pool_start() alone, which a task may call when it sees that there is
+ * work for more than one; until then pool_wait() does all. Only the first call counts.
+ */
+struct pool *pool_new_resting(unsigned threads);
+void pool_start(struct pool *p);
 void pool_submit(struct pool *p, pool_fn *fn, void *arg);
 /* Returns when no task is left or running; the calling thread helps. Not from within a task. */
 void pool_wait(struct pool *p);

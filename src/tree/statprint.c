@@ -9,6 +9,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,6 +18,8 @@
 #include "tree/walk.h"
 
 #define NAME_BYTES 256
+/* To start threads takes as long as to look at so many entries. */
+#define ALONE_ENTRIES 256
 
 /* ---- the sum ---- */
 
@@ -132,6 +135,8 @@ struct run {
 	struct pool *pool;
 	const struct xxh_key *key;
 	struct progress *progress;
+	_Atomic uint64_t entries; /* of all trees, until others were called */
+	_Atomic bool called;
 };
 
 struct task {
@@ -293,6 +298,16 @@ static int sum_node(struct descent *d, struct node *n, struct err *e)
 	return fs_each_name(n->fd, add_name, d, e);
 }
 
+/* One thread does a small store alone. */
+static void call_others(struct run *r, uint64_t entries)
+{
+	if (atomic_load_explicit(&r->called, memory_order_relaxed) ||
+	    atomic_fetch_add(&r->entries, entries) + entries < ALONE_ENTRIES)
+		return;
+	r->called = true;
+	pool_start(r->pool);
+}
+
 static void read_deepest(struct descent *d)
 {
 	struct node *n = deepest(d);
@@ -305,6 +320,7 @@ static void read_deepest(struct descent *d)
 		fail(d->task, &e);
 		return;
 	}
+	call_others(d->task->run, d->entries - before);
 	if (d->task->run->progress)
 		progress_add(&d->task->run->progress->files_done, d->entries - before);
 }
@@ -417,7 +433,8 @@ static void start(void *arg)
 void statprint_run(struct statprint_job *jobs, size_t n, const struct xxh_key *key,
     unsigned threads, struct progress *progress)
 {
-	struct run run = {.pool = pool_new(threads), .key = key, .progress = progress};
+	struct run run = {
+	    .pool = pool_new_resting(threads), .key = key, .progress = progress};
 	CLEANUP_FREE struct task *tasks = xcalloc(n, sizeof(*tasks));
 
 	walk_allow_files();

@@ -68,6 +68,33 @@ static void test_tasks_submit_tasks(void **state)
 	}
 }
 
+static void start_it(void *arg)
+{
+	pool_start(arg);
+	pool_start(arg);
+}
+
+/* Without being started, or by a task of its own. */
+static void test_resting(void **state)
+{
+	(void)state;
+	for (unsigned threads = 0; threads <= 3; threads++) {
+		struct tree t = {.pool = pool_new_resting(threads)};
+
+		submit_node(&t, DEPTH);
+		pool_wait(t.pool);
+		assert_int_equal(t.ran, (2U << DEPTH) - 1);
+		submit_node(&t, DEPTH);
+		pool_submit(t.pool, start_it, t.pool);
+		pool_wait(t.pool);
+		assert_int_equal(t.ran, 2 * ((2U << DEPTH) - 1));
+		submit_node(&t, DEPTH);
+		pool_free(t.pool);
+		assert_int_equal(t.ran, 3 * ((2U << DEPTH) - 1));
+		pool_free(pool_new_resting(threads));
+	}
+}
+
 static void test_nothing_to_do(void **state)
 {
 	struct pool *p = pool_new(3);
@@ -340,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_tasks_submit_tasks),
+	    cmocka_unit_test(test_resting),
 	    cmocka_unit_test(test_nothing_to_do),
 	    cmocka_unit_test(test_free_waits),
 	    cmocka_unit_test(test_newest_first),
