@@ -152,6 +152,25 @@ enum json_fault jsonin_array(const char *json, size_t len, size_t element_max,
 	return JSON_OK;
 }
 
+enum json_fault jsonin_map(const char *json, size_t len, struct value_room *room,
+    struct value **out, struct err *e)
+{
+	enum json_fault f = check_bytes(json, len, e);
+	size_t at = skip_space(json, len, 0), used = 0;
+	const struct value_source source = {json + at, len - at, at};
+
+	if (f == JSON_OK)
+		f = value_parse(&source, room, out, &used, e);
+	if (f != JSON_OK)
+		return f;
+	if (!value_is(*out, VALUE_MAP))
+		return FAULT(JSON_MALFORMED, e, "no object");
+	at = skip_space(json, len, at + used);
+	return at == len
+		   ? JSON_OK
+		   : FAULT(JSON_MALFORMED, e, "bytes after the object (at byte %zu)", at);
+}
+
 enum json_fault jsonin_object(const char *json, size_t len, json_t **out, struct err *e)
 {
 	enum json_fault f = check_bytes(json, len, e);

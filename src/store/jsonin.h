@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jsonin.h: strict JSON for bytes that somebody else also parses: records, which are many, as the trees of
- * value.h, single documents by way of jansson. Refuses NUL bytes anywhere, \u0000, duplicate keys,
+ * jsonin.h: strict JSON for bytes that somebody else also parses: what is in stores, which is much, as the trees
+ * of value.h, other documents by way of jansson. Refuses NUL bytes anywhere, \u0000, duplicate keys,
  * bytes that are not UTF-8, lone surrogates, bytes after the value, depth above 32, integers
  * outside int64, and anything else RFC 8259 does not allow.
  *
@@ -29,7 +29,10 @@ typedef enum json_fault json_element_fn(void *ctx, struct value *element, struct
 MUSTUSE enum json_fault jsonin_array(const char *json, size_t len, size_t element_max,
     json_element_fn *element, void *ctx, struct err *e);
 
-/* One object document (manifest, config), whole. *out is a new reference. */
+/* One object document, whole, in a room of the caller's: a manifest, a configuration. */
+MUSTUSE enum json_fault jsonin_map(const char *json, size_t len, struct value_room *room,
+    struct value **out, struct err *e);
+/* The same by way of jansson. *out is a new reference. */
 MUSTUSE enum json_fault jsonin_object(
     const char *json, size_t len, json_t **out, struct err *e);
 

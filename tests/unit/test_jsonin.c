@@ -145,6 +145,16 @@ static void test_element_count(void **state)
 	free(json);
 }
 
+/* What the reader of single documents says of one that is not kept. */
+static enum json_fault map(const char *json, size_t len)
+{
+	CLEANUP_VALUE_ROOM struct value_room room = {0};
+	struct value *out;
+	struct err e;
+
+	return jsonin_map(json, len, &room, &out, &e);
+}
+
 /* An object whose member is an array in an array in ..., `depth` containers in all. */
 static enum json_fault nested(size_t depth)
 {
@@ -158,6 +168,7 @@ static enum json_fault nested(size_t depth)
 	memset(json + 4 + depth, ']', depth - 1);
 	json[3 + 2 * depth] = '}';
 	f = jsonin_object(json, strlen(json), &out, &e);
+	assert_int_equal(map(json, strlen(json)), f);
 	json_decref(out);
 	free(json);
 	return f;
@@ -187,8 +198,12 @@ static void test_object(void **state)
 		assert_int_equal(
 		    jsonin_object(bad[i], strlen(bad[i]), &out, &e), JSON_MALFORMED);
 		assert_null(out);
+		assert_int_equal(map(bad[i], strlen(bad[i])), JSON_MALFORMED);
 	}
 	assert_int_equal(jsonin_object("{}\0", 3, &out, &e), JSON_AMBIGUOUS);
+	assert_int_equal(map("{}\0", 3), JSON_AMBIGUOUS);
+	assert_int_equal(map(" {\"a\":1}\n", 9), JSON_OK);
+	assert_int_equal(map(labels, strlen(labels)), JSON_OK);
 	/* Maps of real images: labels that differ in case, in any script. */
 	assert_int_equal(jsonin_object(labels, strlen(labels), &out, &e), JSON_OK);
 	json_decref(out);
@@ -197,12 +212,16 @@ static void test_object(void **state)
 static enum json_fault keys(const char *json, bool closed)
 {
 	static const char *const known[] = {"id", "task-size"};
+	CLEANUP_VALUE_ROOM struct value_room room = {0};
+	struct value *top;
 	struct err e;
 	json_t *object;
 	enum json_fault f;
 
 	assert_int_equal(jsonin_object(json, strlen(json), &object, &e), JSON_OK);
 	f = jsonin_keys(object, known, ARRAY_LEN(known), closed, &e);
+	assert_int_equal(jsonin_map(json, strlen(json), &room, &top, &e), JSON_OK);
+	assert_int_equal(jsonin_names(top, known, ARRAY_LEN(known), closed, &e), f);
 	json_decref(object);
 	return f;
 }
