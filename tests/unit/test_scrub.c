@@ -293,7 +293,7 @@ static struct timespec times[2];
 static void flip(const char *path, off_t at)
 {
 	int fd = openat(tree, path, O_RDWR | O_CLOEXEC);
-	uint8_t byte;
+	uint8_t byte = 0;
 
 	must(fd >= 0 && pread(fd, &byte, 1, at) == 1, path);
 	byte ^= 0x10;
