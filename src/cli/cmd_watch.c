@@ -70,13 +70,16 @@ static void close_all(struct watching *w)
 static int describe(const struct cli *c, struct watching *w, struct err *e)
 {
 	CLEANUP_NAMES struct fs_names dirs = {0};
+	CLEANUP_FREE char *trust = NULL;
 	struct subject *s = &w->subject;
 	struct store_id ignored;
 	int r = subject_ledger(
 	    c->ledger_dir, &s->ledger, &s->ledger_device, &s->ledger_inode, e);
 
 	if (!r)
-		r = cli_trust_file(c, &s->trust, e);
+		r = cli_trust_file(c, &trust, e);
+	if (!r)
+		r = cli_absolute_path(trust, &s->trust, e);
 	if (!r)
 		r = subject_options(&w->s.config, &s->options, e);
 	if (r)

@@ -75,14 +75,12 @@ static int describe_store(const struct cli *c, const struct store_config *store,
 	return root && !out->store ? err_sys(e, "store %s", root) : 0;
 }
 
-static int describe(const struct cli *c, const struct store_config *store,
+int consult_describe(const struct cli *c, const struct store_config *store,
     const struct fs_names *dirs, struct request *out, struct err *e)
 {
 	int r = subject_ledger(
 	    c->ledger_dir, &out->ledger, &out->ledger_device, &out->ledger_inode, e);
 
-	out->verb = REQUEST_VERIFY;
-	out->wait_ms = WAIT_MS;
 	out->whiteout_files = c->config.whiteout_files;
 	policy_digest(&c->config.policy, &out->policy);
 	if (c->user)
@@ -100,13 +98,14 @@ static int describe(const struct cli *c, const struct store_config *store,
 bool consult(const struct cli *c, struct consultation *t,
     const struct store_config *store, const struct fs_names *cache_dirs)
 {
-	CLEANUP_REQUEST struct request question = {0};
+	CLEANUP_REQUEST struct request question = {
+	    .verb = REQUEST_VERIFY, .wait_ms = WAIT_MS};
 	struct err e;
 	int r;
 
 	if (t->fd < 0)
 		return false;
-	r = describe(c, store, cache_dirs, &question, &e);
+	r = consult_describe(c, store, cache_dirs, &question, &e);
 	if (!r)
 		r = client_exchange(t->fd, &question, &t->answer, &e);
 	if (r) {

@@ -37,6 +37,10 @@ void consult_close(struct consultation *t);
 bool consult(const struct cli *c, struct consultation *t,
     const struct store_config *store, const struct fs_names *cache_dirs);
 
+/* What this run goes by and means, in a request that has nothing but its verb and its time; `store` as above. */
+MUSTUSE int consult_describe(const struct cli *c, const struct store_config *store,
+    const struct fs_names *cache_dirs, struct request *out, struct err *e);
+
 /* On standard error: why the caller looks for himself, if there is a watcher; `suspicion`: only who is not believed. */
 void consult_explain(const struct consultation *t, bool suspicion);
 /* "by the watcher (fanotify), last whole pass 3 min ago"; heap. */

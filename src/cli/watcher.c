@@ -11,7 +11,6 @@
 #include "cli/consult.h"
 #include "cli/report.h"
 #include "watch/client.h"
-#include "watch/subject.h"
 
 #define STATUS_WAIT_MS 2000
 #define SEAL_WAIT_MS PROTOCOL_WAIT_MAX
@@ -114,23 +113,6 @@ void watcher_add_status(const struct cli *c, struct jsonout *j)
 
 /* ---- seal ---- */
 
-static int describe(struct cli *c, struct request *r, struct err *e)
-{
-	int rc = subject_ledger(
-	    c->ledger_dir, &r->ledger, &r->ledger_device, &r->ledger_inode, e);
-
-	policy_digest(&c->config.policy, &r->policy);
-	r->whiteout_files = c->config.whiteout_files;
-	if (!rc && c->store.root) {
-		r->store = realpath(c->store.root, NULL);
-		if (!r->store)
-			rc = err_sys(e, "store %s", c->store.root);
-	}
-	if (c->user)
-		r->user = xstrdup(c->user);
-	return rc;
-}
-
 static int report_sealed(const struct answer *a, struct err *e)
 {
 	json_t *d = json_loads(a->document, JSON_REJECT_DUPLICATES, NULL);
@@ -162,6 +144,7 @@ int watcher_seal(struct cli *c, int n, char **images, struct err *e)
 {
 	CLEANUP_REQUEST struct request r = {
 	    .verb = REQUEST_SEAL, .wait_ms = SEAL_WAIT_MS};
+	const struct fs_names usual = {0};
 	CLEANUP_ANSWER struct answer a = {0};
 	uid_t owner;
 	CLEANUP_FREE char *socket = consult_socket(c, &owner);
@@ -170,7 +153,7 @@ int watcher_seal(struct cli *c, int n, char **images, struct err *e)
 	if (!socket)
 		return err_set(
 		    e, ERR_USAGE, "no watcher: [watch] socket = none, or no ledger");
-	rc = describe(c, &r, e);
+	rc = consult_describe(c, NULL, &usual, &r, e);
 	r.images = xcalloc((size_t)n, sizeof(*r.images));
 	for (int i = 0; i < n; i++)
 		r.images[r.n_images++] = xstrdup(images[i]);
