@@ -223,6 +223,8 @@ static int begin(struct source *s, struct err *e)
 	r = source_wait_for(s, s->wake, EPOLLIN, e);
 	if (!r)
 		r = mounts_source_open(s, e);
+	if (!r)
+		r = elsewhere_open(s, e);
 	return r ? r : open_kinds(s, e);
 }
 
@@ -237,6 +239,7 @@ int source_open(enum source_kind want, struct source **out, struct err *e)
 	s->want = want;
 	s->epoll = s->wake = s->inotify = s->fanotify = -1;
 	s->mounts = s->mounts_wake = -1;
+	s->elsewhere = (struct elsewhere){.root = -1, .mounts = -1, .wake = -1};
 	walk_allow_files();
 	r = begin(s, e);
 	if (r)
@@ -255,6 +258,7 @@ void source_free(struct source *s)
 	base_close_p(&s->epoll);
 	base_close_p(&s->wake);
 	mounts_source_close(s);
+	elsewhere_close(s);
 	s->known.forgotten = NULL;
 	known_release(&s->known);
 	for (uint32_t i = 0; i < s->n_roots; i++)
@@ -406,6 +410,7 @@ static int root_begin(struct source *s, struct root *model, int fd, int base_fd,
 	    KNOWN_INSIDE | (model->deep ? KNOWN_DEEP : 0);
 	queue_add(q, s, model->top);
 	s->root[slot] = *model;
+	elsewhere_look(s);
 	return 0;
 }
 
@@ -428,6 +433,7 @@ static void root_forget(struct source *s, struct dir_ref top)
 				base_give_back(s, root->base);
 				free(root->path);
 				*root = (struct root){0};
+				elsewhere_look(s);
 			}
 		} else {
 			more = false;
@@ -539,6 +545,7 @@ void source_figures(const struct source *s, struct source_figures *out)
 	out->events = s->events;
 	out->watches = s->known.dirs.held;
 	out->objects = s->known.objects.held;
+	out->blind = s->elsewhere.hidden;
 	for (uint32_t i = 0; i < s->n_roots; i++)
 		out->blind += s->root[i].used && s->base[s->root[i].base].lost
 				  ? 1

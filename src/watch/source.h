@@ -33,6 +33,8 @@ bool source_kind_parse(const char *name, enum source_kind *out);
 	    "the kernel dropped a watch, or a watched file system was unmounted")        \
 	X(GAP_UNREADABLE, "unreadable",                                                  \
 	    "a directory could not be looked at while it was armed")                     \
+	X(GAP_HIDDEN, "hidden",                                                          \
+	    "something is mounted in the store that the watcher does not see")           \
 	X(GAP_SUSPENDED, "suspended", "the watcher did not run for a while")             \
 	X(GAP_CLOCK, "clock", "the clock was set back")
 enum gap {

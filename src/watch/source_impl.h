@@ -60,6 +60,13 @@ struct points {
 	size_t n, cap;
 };
 
+/* The mount namespace that engines are in, if it is not ours. */
+struct elsewhere {
+	int root, mounts, wake; /* /proc/1: root, mountinfo twice; -1: it is ours */
+	bool look;		/* roots came, or nobody has looked yet */
+	size_t hidden;		/* places that are something else there */
+};
+
 struct source {
 	pthread_mutex_t
 	    reading; /* by who reads events: one at a time. Taken before `lock` */
@@ -69,6 +76,7 @@ struct source {
 	int wake;		 /* eventfd: something to do though no event came */
 	int inotify, fanotify;	 /* -1: not opened, or not to be had */
 	int mounts, mounts_wake; /* /proc/self/mountinfo */
+	struct elsewhere elsewhere;
 	struct known known;
 	struct root *root;
 	uint32_t n_roots;
@@ -158,6 +166,17 @@ MUSTUSE int fanotify_source_read(struct source *s, struct hits *hits, struct err
 MUSTUSE int mounts_source_open(struct source *s, struct err *e);
 void mounts_source_close(struct source *s);
 MUSTUSE int mounts_source_read(struct source *s, struct hits *hits, struct err *e);
+/* All that are mounted, sorted; what is mounted twice is there twice. `file`: somebody's mountinfo. */
+MUSTUSE int points_read(const char *file, struct points *p, struct err *e);
+void points_release(struct points *p);
+
+MUSTUSE int elsewhere_open(struct source *s, struct err *e);
+MUSTUSE int elsewhere_begin(struct source *s, struct err *e);
+void elsewhere_close(struct source *s);
+/* Roots came or went. Under the lock. */
+void elsewhere_look(struct source *s);
+/* By who reads, not under the lock. */
+MUSTUSE int elsewhere_read(struct source *s, bool ours_changed, struct err *e);
 /* Follows links, as who uses a store does. */
 bool mounts_leads_to(int dirfd, const char *path, dev_t dev, ino_t ino);
 

@@ -33,7 +33,7 @@ static bool take_point(void *ctx, const char *point, const char *rest)
 	return p->n < POINTS_MAX;
 }
 
-static void points_release(struct points *p)
+void points_release(struct points *p)
 {
 	for (size_t i = 0; i < p->n; i++)
 		free(p->v[i]);
@@ -46,10 +46,9 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* All of them, sorted; what is mounted twice is there twice. */
-static int points_read(struct points *p, struct err *e)
+int points_read(const char *file, struct points *p, struct err *e)
 {
-	int r = mountinfo_below(MOUNTINFO, "", take_point, p, e);
+	int r = mountinfo_below(file, "", take_point, p, e);
 
 	if (!r && p->n)
 		qsort(p->v, p->n, sizeof(*p->v), by_text);
@@ -69,7 +68,7 @@ int mounts_source_open(struct source *s, struct err *e)
 	if (s->mounts < 0 || s->mounts_wake < 0)
 		return err_sys(e, MOUNTINFO);
 	r = source_wait_for(s, s->mounts_wake, EPOLLPRI, e);
-	return r ? r : points_read(&s->points, e);
+	return r ? r : points_read(MOUNTINFO, &s->points, e);
 }
 
 void mounts_source_close(struct source *s)
@@ -165,8 +164,8 @@ int mounts_source_read(struct source *s, struct hits *hits, struct err *e)
 	int r;
 
 	if (poll(&p, 1, 0) <= 0)
-		return 0;
-	r = points_read(&new, e);
+		return elsewhere_read(s, false, e);
+	r = points_read(MOUNTINFO, &new, e);
 	if (r) {
 		points_release(&new);
 		return r;
@@ -178,5 +177,5 @@ int mounts_source_read(struct source *s, struct hits *hits, struct err *e)
 	points_release(&s->points);
 	s->points = new;
 	hits_tell(hits, NULL);
-	return 0;
+	return elsewhere_read(s, true, e);
 }
