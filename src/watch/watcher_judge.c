@@ -39,11 +39,11 @@ static struct watched_layer *named_after(const struct watcher *w, const char *na
 {
 	char id[ENTRY_ID_LEN + 1];
 
-	if (strlen(name) < ENTRY_ID_LEN || !hex_is(name, ENTRY_ID_LEN))
+	if (strlen(name) < ENTRY_ID_LEN)
 		return NULL;
 	memcpy(id, name, ENTRY_ID_LEN);
 	id[ENTRY_ID_LEN] = '\0';
-	return watcher_layer(w, id);
+	return hex_is(id, ENTRY_ID_LEN) ? watcher_layer(w, id) : NULL;
 }
 
 /* The directory of a layer was made, exchanged or taken away. */
@@ -134,23 +134,29 @@ static void take_paths(struct watcher *w, const struct question *from,
 	}
 }
 
-/* What was found before may be gone, or be the same: it is asked about again. */
-static void take_found(struct tree_question *q, const struct watched_layer *l)
-{
-	for (size_t i = 0; i < l->found.n; i++) {
-		if (l->found.v[i].path && l->found.v[i].path[0] == '/')
-			add_path(q, xstrdup(l->found.v[i].path), false);
-	}
-}
-
-/* True if something was found that has no place to ask about again. */
+/*
+ * True if something was found that has no place in the tree to ask about again: a tree that cannot be read, a changed
+ * tar-split or file beside it. No answer about places may stand for that.
+ */
 static bool has_placeless(const struct findings *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
-		if (!list->v[i].path)
+		if (!list->v[i].path || list->v[i].path[0] != '/')
 			return true;
 	}
-	return false;
+	return list->dropped > 0;
+}
+
+/* What was found before may be gone, or be the same: it is asked about again, with all that could not be looked at. */
+static void take_found(struct tree_question *q, const struct watched_layer *l)
+{
+	for (size_t i = 0; i < l->found.n; i++) {
+		const struct finding *f = &l->found.v[i];
+
+		add_path(q, xstrdup(f->path),
+		    f->class == FINDING_TREE_UNREADABLE ||
+			f->class == FINDING_TREE_UNSTABLE);
+	}
 }
 
 static void take_measured(struct watcher *w, struct watched_layer *l,
@@ -197,8 +203,9 @@ static int ask_tree(struct watcher *w, const struct question *from,
 	int r = 0;
 
 	take_paths(w, from, l, &q);
-	take_found(&q, l);
-	if (from->whole || q.n > 2 * QUESTION_PATHS_MAX)
+	if (!has_placeless(&l->found))
+		take_found(&q, l);
+	if (from->whole || has_placeless(&l->found) || q.n > 2 * QUESTION_PATHS_MAX)
 		l->known = false;
 	if (q.first && l->known) {
 		r = guard_ask(w->g, l->id, q.paths, q.n, &answer, &found, e);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 tests='clean changed_and_back new_seal unsealed other_policy no_watcher dead_socket status seal_refused seal_allowed
-seal_in_place metrics reload accepted revoked'
+seal_in_place metrics reload accepted revoked beside_the_tree'
 once='other_policy dead_socket'
 
 clean() {
@@ -23,6 +23,16 @@ changed_and_back() {
 	touch -r "$WORK/kept/g/${TREE#"$G"/}" "$TREE"
 	by_watcher 0
 	watch_wait '.kind == "cleared"' 1 || fail 'it did not say that it is as it was'
+}
+# What is found beside a tree stays found, whatever is clean in it.
+beside_the_tree() {
+	watch_start "$SOURCE"
+	echo planted | gzip >"$G/$DRIVER-layers/$TREE_LAYER.tar-split.gz"
+	by_watcher 1
+	expect_finding tar-split
+	touch -r "$TREE/opt.txt" "$TREE/opt.txt"
+	by_watcher 1
+	expect_finding tar-split
 }
 # What is sealed while it runs is watched from then on.
 new_seal() {
