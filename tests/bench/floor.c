@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * floor.c: the least that a checker of trees must do, in as many threads as it may use:
+ * floor.c: the least that a checker of trees must do, in as many threads as it may use, and as fast as we can
+ * write it: directories by descriptor, depth first, given to another thread only if it has nothing to do:
  *   floor stat THREADS DIR...    getdents64 and statx of every name
  *   floor xattr THREADS DIR...   and the list of extended attributes
  *   floor read THREADS DIR...    open, read and close every regular file
@@ -73,6 +74,17 @@ static void read_file(void *arg)
 }
 
 static void walk(void *arg);
+static void walk_fd(int fd, const char *dir);
+
+static int open_dir(int dirfd, const char *name)
+{
+	int fd = openat(
+	    dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW | O_NOATIME);
+
+	if (fd < 0)
+		fail(name);
+	return fd;
+}
 
 static void visit(int dirfd, const char *dir, const char *name)
 {
@@ -85,24 +97,22 @@ static void visit(int dirfd, const char *dir, const char *name)
 		snprintf(path, sizeof(path), "%s/%s", dir, name);
 	if (mode == MODE_XATTR && llistxattr(path, list, sizeof(list)) < 0)
 		fail(path);
-	if (S_ISDIR(stx.stx_mode))
+	if (S_ISDIR(stx.stx_mode) && pool_is_hungry(pool))
 		pool_submit(pool, walk, xstrdup(path));
+	else if (S_ISDIR(stx.stx_mode))
+		walk_fd(open_dir(dirfd, name), path);
 	else if (S_ISREG(stx.stx_mode) && mode >= MODE_READ && stx.stx_size > READ_BYTES)
 		pool_submit(pool, read_file, xstrdup(path));
 	else if (S_ISREG(stx.stx_mode) && mode >= MODE_READ)
 		read_file(xstrdup(path));
 }
 
-static void walk(void *arg)
+static void walk_fd(int fd, const char *dir)
 {
 	_Alignas(8) char buffer[DIRENTS_BYTES];
-	char *dir = arg;
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	uint64_t seen = 0;
 	long n;
 
-	if (fd < 0)
-		fail(dir);
 	while ((n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
 		for (long at = 0; at < n;) {
 			struct dirent64_raw *d =
@@ -116,8 +126,15 @@ static void walk(void *arg)
 		}
 	}
 	close(fd);
-	free(dir);
 	atomic_fetch_add_explicit(&names, seen, memory_order_relaxed);
+}
+
+static void walk(void *arg)
+{
+	char *dir = arg;
+
+	walk_fd(open_dir(AT_FDCWD, dir), dir);
+	free(dir);
 }
 
 int main(int argc, char **argv)
