@@ -88,9 +88,15 @@ static int identify(struct sealing *s, const struct store_layer *l, int tree_fd,
     struct identity *identity, struct measurement *m, struct err *e)
 {
 	bool checked;
+	int r;
 
-	return identity_add(identity, l, tree_fd, s->g->progress, &m->identity, &checked,
+	identity_tell(identity, s->known);
+	r = identity_add(identity, l, tree_fd, s->g->progress, &m->identity, &checked,
 	    &s->out->findings, e);
+	identity_tell(identity, NULL);
+	if (s->known)
+		known_end(s->known);
+	return r;
 }
 
 static int measure_tree(struct sealing *s, const struct store_layer *l, int tree_fd,
@@ -103,8 +109,10 @@ static int measure_tree(struct sealing *s, const struct store_layer *l, int tree
 }
 
 /*
- * Identity and manifest read the tree one after the other. The statprint around both binds them to
- * one state: who swaps bytes in between moves a ctime (everything was written back before).
+ * The bytes are read for the identity; the manifest is of the same ones, and only what changed since or
+ * is too young (known.h) is read again for it. Not for vfs, where the manifest's digests show whether a
+ * file still is what a layer below brought. The statprint around both binds them to one state: who swaps
+ * bytes in between moves a ctime (everything was written back before).
  */
 static int measure_once(struct sealing *s, const struct store_layer *l,
     struct measurement *m, bool *torn, struct err *e)
@@ -121,10 +129,13 @@ static int measure_once(struct sealing *s, const struct store_layer *l,
 		r = print_now(s, l, &before, &ctime, e);
 	if (!r)
 		r = begin_identity(s, l, &identity, e);
+	if (!r && !is_vfs(s))
+		s->known = known_new(&moment, ledger_scrub_key(s->g->ledger));
 	if (!r)
 		r = identify(s, l, tree_fd, identity, m, e);
 	if (!r)
 		r = measure_tree(s, l, tree_fd, identity, m, e);
+	known_free(take_ptr(s->known));
 	layer_data_release(&m->data);
 	if (!r)
 		r = layer_data_read(s->g->store, l, &m->data, e);

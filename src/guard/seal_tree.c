@@ -29,6 +29,7 @@ int sealing_measure(struct sealing *s, int tree_fd, tree_line_fn *also, void *ct
 	    .progress = s->g->progress,
 	    .key = ledger_statprint_key(s->g->ledger),
 	    .scrub_key = ledger_scrub_key(s->g->ledger),
+	    .known = s->known,
 	    .line = sink_line,
 	    .line_ctx = &sinks,
 	};

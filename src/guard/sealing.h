@@ -24,6 +24,7 @@ struct sealing {
 	/* vfs: what the tar headers up to this layer lead to expect, for the layer on top of it. */
 	struct identity *chain;
 	char chain_top[ID_LEN + 1];
+	struct known *known; /* of the tree that is measured now; NULL: nothing */
 	struct entry *batch; /* owned, with their strings */
 	size_t n_batch;
 };

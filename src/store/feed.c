@@ -28,8 +28,7 @@ struct block {
 };
 
 struct feed {
-	struct tarsplit *lines;
-	int tree_fd;
+	struct feed_options o;
 	struct fsverity *verity; /* NULL if not asked for */
 	uint64_t zeros;		 /* handed out so far */
 	pthread_t thread;
@@ -165,6 +164,8 @@ static int put_some(
 	p->len = want;
 	if (f->verity && fd >= 0)
 		fsverity_update(f->verity, data, want);
+	if (f->o.known && fd >= 0)
+		known_bytes(f->o.known, data, want);
 	*left -= want;
 	return 0;
 }
@@ -195,11 +196,13 @@ static int put_body(struct feed *f, const struct tarsplit_entry *entry, const ch
 	struct err why;
 	int r = 0;
 
-	identity_open_body(f->tree_fd, path, entry->size, &fd, &st, &why);
+	identity_open_body(f->o.tree_fd, path, entry->size, &fd, &st, &why);
 	*go = put_file(f, entry, path,
 	    fd >= 0			? NULL
 	    : why.code == ERR_NOT_FOUND ? "nothing"
 					: why.msg);
+	if (f->o.known && fd >= 0)
+		known_begin(f->o.known, &st);
 	if (fd >= 0 && entry->size > FEED_BLOCK_BYTES)
 		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (fd < 0 && entry->size > ZEROS_MAX - f->zeros)
@@ -211,7 +214,10 @@ static int put_body(struct feed *f, const struct tarsplit_entry *entry, const ch
 		return r;
 	if (f->verity)
 		*go = put_verity(f);
-	return identity_unchanged(fd, &st, path, e);
+	r = identity_unchanged(fd, &st, path, e);
+	if (!r && f->o.known)
+		known_keep(f->o.known);
+	return r;
 }
 
 static int produce(struct feed *f, struct err *e)
@@ -222,7 +228,7 @@ static int produce(struct feed *f, struct err *e)
 	int r = 0;
 
 	while (!r && go) {
-		r = tarsplit_next(f->lines, &entry, &end, e);
+		r = tarsplit_next(f->o.lines, &entry, &end, e);
 		if (r || end)
 			break;
 		if (entry.type == TARSPLIT_SEGMENT) {
@@ -270,14 +276,12 @@ static void feed_free(struct feed *f)
 	free(f);
 }
 
-int feed_start(
-    struct tarsplit *lines, int tree_fd, bool verity, struct feed **out, struct err *e)
+int feed_start(const struct feed_options *o, struct feed **out, struct err *e)
 {
 	struct feed *f = xcalloc(1, sizeof(*f));
 
-	f->lines = lines;
-	f->tree_fd = tree_fd;
-	f->verity = verity ? fsverity_new() : NULL;
+	f->o = *o;
+	f->verity = o->verity ? fsverity_new() : NULL;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
 	errno = pthread_create(&f->thread, NULL, run, f);

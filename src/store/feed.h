@@ -8,8 +8,10 @@
 #define STORE_FEED_H
 
 #include "store/tarsplit.h"
+#include "tree/known.h"
 
-#define FEED_BLOCKS 4
+#define FEED_BLOCKS                                                                      \
+	12 /* one is filled in less time than a known part (known.h) is hashed */
 #define FEED_BLOCK_BYTES (256U << 10)
 
 enum feed_kind {
@@ -35,9 +37,13 @@ struct feed_piece {
 };
 
 struct feed;
-/* `lines` belongs to the feed until feed_stop(). */
-MUSTUSE int feed_start(
-    struct tarsplit *lines, int tree_fd, bool verity, struct feed **out, struct err *e);
+struct feed_options {
+	struct tarsplit *lines; /* belongs to the feed until feed_stop() */
+	int tree_fd;
+	bool verity;	     /* the digests of bodies are wanted */
+	struct known *known; /* gets the bodies, until feed_stop(); may be NULL */
+};
+MUSTUSE int feed_start(const struct feed_options *o, struct feed **out, struct err *e);
 /* ERR_MALFORMED: the lines. ERR_CHANGED: a file changed while it was read. ERR_IO. */
 MUSTUSE int feed_next(struct feed *f, struct feed_piece *out, struct err *e);
 void feed_stop(struct feed *f); /* NULL is fine */

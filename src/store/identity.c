@@ -34,6 +34,11 @@ void identity_free(struct identity *id)
 	free(id);
 }
 
+void identity_tell(struct identity *id, struct known *known)
+{
+	id->known = known;
+}
+
 /* --- the tar-split file ------------------------------------------------------------------- */
 
 struct split_file {

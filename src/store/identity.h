@@ -49,6 +49,12 @@ MUSTUSE int identity_add(struct identity *id, const struct store_layer *l, int t
     struct findings *findings, struct err *e);
 
 /*
+ * From now on identity_add() hands the bodies that it reads to `known` (borrowed), too, for a
+ * measurement of the same tree. NULL: to nobody, as at first.
+ */
+void identity_tell(struct identity *id, struct known *known);
+
+/*
  * Only SHA-256 of the inflated tar-split (what `verify` binds without re-reading the tree).
  */
 MUSTUSE int identity_tar_split_digest(const struct store *s, const struct store_layer *l,

@@ -18,6 +18,7 @@ struct identity {
 	bool usable;	       /* all headers so far were read: the tree can be judged */
 	bool partial;	       /* made by a partial pull, see identity_compare.c */
 	struct findings found; /* of identity_line() */
+	struct known *known;   /* borrowed; may be NULL */
 	/* overlay: the root of the parent's tree, whose mode and owner the driver copies. */
 	bool has_parent_root;
 	uint32_t parent_mode, parent_uid, parent_gid;

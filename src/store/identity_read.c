@@ -443,8 +443,14 @@ static int reader_init(
 	if (!r->archive || la.archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
 	    la.archive_read_support_format_empty(r->archive) != ARCHIVE_OK)
 		return err_set(e, ERR_INTERNAL, "libarchive: cannot start");
-	return feed_start(in->lines, in->tree_fd,
-	    id->expect->driver == STORE_VFS && !in->alone, &r->feed, e);
+	return feed_start(
+	    &(struct feed_options){
+		.lines = in->lines,
+		.tree_fd = in->tree_fd,
+		.verity = id->expect->driver == STORE_VFS && !in->alone,
+		.known = id->known,
+	    },
+	    &r->feed, e);
 }
 
 static void reader_release(struct reader *r)

@@ -262,6 +262,8 @@ static int consume(struct consumer *c, struct err *e)
 static void pipeline_init(struct pipeline *p, int dirfd, const struct tree_options *opt)
 {
 	*p = (struct pipeline){.opt = opt, .root_fd = dirfd, .links = links_new()};
+	if (!opt->fresh && !opt->scrub_only && ctime_is_honest(dirfd))
+		p->known = opt->known;
 	p->ring = xcalloc(WINDOW, sizeof(*p->ring));
 	for (size_t i = 0; i < WINDOW; i++)
 		buf_init(&p->ring[i].text, BATCH_TEXT_MAX);

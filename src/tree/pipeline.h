@@ -15,6 +15,7 @@
 
 #include <pthread.h>
 
+#include "tree/known_find.h"
 #include "tree/links.h"
 #include "tree/walk.h"
 
@@ -86,10 +87,11 @@ struct pipeline {
 	int root_fd; /* borrowed */
 	struct walk_stat root;
 	struct links *links;
-	pthread_mutex_t lock;  /* guards what follows, and `done` of batches */
-	pthread_cond_t room;   /* for the producer: head moved */
-	pthread_cond_t work;   /* for workers: a batch, a part, or the end */
-	pthread_cond_t turn;   /* for workers with an overlong batch: head moved */
+	const struct known *known; /* NULL: everything is read */
+	pthread_mutex_t lock;	   /* guards what follows, and `done` of batches */
+	pthread_cond_t room;	   /* for the producer: head moved */
+	pthread_cond_t work;	   /* for workers: a batch, a part, or the end */
+	pthread_cond_t turn;	   /* for workers with an overlong batch: head moved */
 	pthread_cond_t result; /* for the consumer: the head batch is done, or the end */
 	pthread_cond_t part_done;     /* for whoever waits for helpers */
 	struct batch *ring;	      /* WINDOW of them */

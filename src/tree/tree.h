@@ -15,6 +15,7 @@
 
 #include "base/progress.h"
 #include "crypto/digest.h"
+#include "tree/known.h"
 #include "tree/manifest.h"
 
 struct statprint {
@@ -46,7 +47,9 @@ struct tree_options {
 	const struct xxh_key *scrub_key; /* NULL: no scrub sum */
 	bool
 	    scrub_only; /* content has no other digest: there are neither lines nor a digest of them */
-	bool fresh;	    /* drop the page cache of each file first: read the device */
+	bool fresh; /* drop the page cache of each file first: read the device */
+	/* What needs not be read again; NULL: nothing. Not if `fresh` or `scrub_only`. */
+	const struct known *known;
 	tree_line_fn *line; /* may be NULL */
 	void *line_ctx;
 	/*

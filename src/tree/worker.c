@@ -58,6 +58,17 @@ static bool is_first_name(struct worker *w, const struct batch *b, const struct 
 				      b->seq * BATCH_ENTRIES + (uint64_t)(x - b->v));
 }
 
+static bool is_known(struct worker *w, struct entry *x)
+{
+	struct pipeline *p = w->p;
+
+	if (!p->known || !known_find(p->known, &x->st, &x->digest, &x->sum))
+		return false;
+	if (p->opt->progress)
+		progress_add(&p->opt->progress->bytes_done, x->st.size);
+	return true;
+}
+
 /*
  * Opened at once, because the directory says that it is a regular file and a lookup less is a tenth
  * of the time of a small file. Should a FIFO have taken its place, O_NONBLOCK makes opening it
@@ -67,6 +78,7 @@ static int measure_file(
     struct worker *w, struct batch *b, struct entry *x, int dirfd, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
+	bool reads;
 	int r = walk_open_file(dirfd, b->text.data + x->name, &fd, e);
 
 	if (!r)
@@ -78,11 +90,12 @@ static int measure_file(
 	if (!is_first_name(w, b, x))
 		return 0;
 	r = read_xattrs(b, x, fd, false, e);
-	if (!r && x->st.size)
+	reads = !r && x->st.size && !is_known(w, x);
+	if (reads)
 		r = content_read(&w->content, fd, x, e);
 	if (!r)
 		r = same_as(fd, &x->st, e);
-	if (!r && x->st.size)
+	if (!r && reads)
 		content_keep(&w->content);
 	x->hashed = !r;
 	return r;
