@@ -10,6 +10,7 @@
 #   make check-build    guarded builds with real engines (root)
 #   make check-matrix   all that has to do with builds, on every engine, driver and kind of user (root)
 #   make check-service  root on the store of a rootless user (root)
+#   make check-watch    the watcher on real stores (root)
 #   make lint bench fuzz install uninstall clean
 
 VERSION := 0.1.0
@@ -166,6 +167,9 @@ mutations: $B/mutations/mutations
 check-hook: $B/layerseal $B/layerseal-hook
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/hook/run
 
+check-watch: $B/layerseal
+	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/watch/run
+
 check-service: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/service/run
 
@@ -212,6 +216,6 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $B/src/cli/main.d $B/src/cli/hook_main.d $(wildcard $B/tests/*/*.d)
-.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan check-hook check-service crash mutations attacks \
+.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan check-hook check-service check-watch crash mutations attacks \
 	benign fuzz bench lint install uninstall clean
 .SECONDARY:
