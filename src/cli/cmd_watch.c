@@ -142,6 +142,8 @@ static int watch_once(struct cli *c, const struct arguments *a, struct daemon *d
 			.source = w.source,
 			.outlet = w.outlet},
 		    end, &why, e);
+	if (!r && *end == DAEMON_END)
+		outlet_end(w.outlet);
 	if (!r && *end == DAEMON_LOST)
 		say(&why);
 	return r;

@@ -80,6 +80,25 @@ void notice_time(int64_t time_ms, char out[static NOTICE_TIME_MAX])
 		    (int)(time_ms % 1000));
 }
 
+bool notice_counts(const struct notice *n)
+{
+	return n->count || n->kind == NOTICE_READY || n->kind == NOTICE_PASS ||
+	       n->kind == NOTICE_SEALED || n->kind == NOTICE_GAP ||
+	       n->kind == NOTICE_FOLDED;
+}
+
+const char *notice_gap(const char *name, size_t *number)
+{
+	for (size_t g = 0; name && g < GAP_COUNT; g++) {
+		if (strcmp(name, gap_name((enum gap)g)) != 0)
+			continue;
+		if (number)
+			*number = g;
+		return gap_meaning((enum gap)g);
+	}
+	return NULL;
+}
+
 /* ---- words ---- */
 
 /* A line stays readable however long a path is; JSON and the journal's fields have all of it. */
@@ -132,6 +151,32 @@ static void put_folded(FILE *to, const struct notice *n)
 	fputs(" were not told one by one", to);
 }
 
+/* What is said whatever the text; `count` is what there are so many of. */
+static void put_words(FILE *to, const struct notice *n)
+{
+	static const struct {
+		const char *words, *count;
+	} kinds[NOTICE_KIND_COUNT] = {
+	    [NOTICE_READY] = {"all that is sealed is watched, and was looked at",
+		"sealed layers"},
+	    [NOTICE_PASS] = {"all that is sealed was looked at", "sealed layers"},
+	    [NOTICE_SEALED] = {"sealed", "objects"},
+	    [NOTICE_GAP] = {"all is looked at again", "times"},
+	    [NOTICE_UNTOLD] = {NULL, "messages"},
+	    [NOTICE_END] = {"not watched any more", NULL},
+	};
+	const char *words = kinds[n->kind].words, *count = kinds[n->kind].count;
+	bool after = n->finding || n->layer || n->path;
+
+	put_cut(to, after ? "; " : "", n->text, WORDS_MAX);
+	if (n->kind == NOTICE_GAP && n->text && notice_gap(n->text, NULL))
+		fprintf(to, ": %s", notice_gap(n->text, NULL));
+	if (words)
+		fprintf(to, "%s%s", n->text || after ? "; " : "", words);
+	if (n->count && count)
+		fprintf(to, " (%s: %" PRIu64 ")", count, n->count);
+}
+
 void notice_text(FILE *to, const struct notice *n)
 {
 	fprintf(to, "%s: ", notice_kind_name(n->kind));
@@ -143,9 +188,7 @@ void notice_text(FILE *to, const struct notice *n)
 		put_finding(to, n->finding);
 	put_cut(to, "layer ", n->layer, ID_SHORT);
 	put_cut(to, " ", n->path, WORDS_MAX);
-	put_cut(to, n->finding || n->layer || n->path ? "; " : "", n->text, WORDS_MAX);
-	if (n->count)
-		fprintf(to, " (%" PRIu64 ")", n->count);
+	put_words(to, n);
 	if (n->writer)
 		put_writer(to, n->writer);
 }
@@ -191,7 +234,7 @@ void notice_json(struct jsonout *j, const struct notice *n)
 		jsonout_str(j, "path", n->path);
 	}
 	jsonout_str(j, "text", n->text);
-	if (n->kind == NOTICE_FOLDED || n->kind == NOTICE_GAP)
+	if (notice_counts(n))
 		jsonout_u64(j, "count", n->count);
 	if (n->kind == NOTICE_ALARM)
 		jsonout_seconds(j, "latency_ms", n->latency_ms);

@@ -78,20 +78,15 @@ static int64_t now_ms(void)
 
 /* ---- folding ---- */
 
-static const char *gap_of(size_t subject)
-{
-	return gap_name((enum gap)subject);
-}
-
 static size_t subject_of(const struct notice *n)
 {
+	size_t gap = 0;
+
 	if (n->finding)
 		return n->finding->class;
-	for (size_t g = 0; n->kind == NOTICE_GAP && n->text && g < GAP_COUNT; g++) {
-		if (strcmp(n->text, gap_of(g)) == 0)
-			return g;
-	}
-	return 0;
+	if (n->kind == NOTICE_GAP)
+		(void)notice_gap(n->text, &gap);
+	return gap;
 }
 
 static bool has_class(enum notice_kind k)
@@ -109,7 +104,7 @@ static void tell_folded(struct outlet *o, enum notice_kind k, size_t subject, ui
 			.time_ms = now_ms(),
 			.store = o->store,
 			.finding = has_class(k) ? &f : NULL,
-			.text = k == NOTICE_GAP ? gap_of(subject) : NULL,
+			.text = k == NOTICE_GAP ? gap_name((enum gap)subject) : NULL,
 			.count = n,
 		    });
 }
@@ -190,6 +185,12 @@ void outlet_tick(struct outlet *o, int64_t ms)
 		tell_untold(o, e.msg, 0);
 	lines_flush(o->lines);
 	report_untold(o);
+}
+
+void outlet_end(struct outlet *o)
+{
+	outlet_tell(o,
+	    &(struct notice){.kind = NOTICE_END, .time_ms = now_ms(), .store = o->store});
 }
 
 void outlet_free(struct outlet *o)

@@ -50,10 +50,11 @@ struct notice {
 	const char *layer, *path;      /* touched; else NULL */
 	const struct writer *writer;   /* NULL: not known */
 	const char *
-	    text; /* gap: its name; pass, unverifiable, ready, sealed, untold, end: in words; else NULL */
+	    text; /* gap: its name; unverifiable, sealed, untold: in words; others may have some; NULL: none */
 	enum notice_kind
 	    folded; /* folded: of which kind; `finding` has no more than their class, `text` the gap */
-	uint64_t count;	   /* folded, gap: how many */
+	uint64_t
+	    count; /* folded, gap, sealed, untold: how many; ready, pass: sealed layers; else 0 */
 	double latency_ms; /* alarm: since the event was read, else 0 */
 };
 
@@ -95,6 +96,9 @@ void outlet_tell(struct outlet *o, const struct notice *n);
 void outlet_tick(struct outlet *o, int64_t now_ms);
 /* Replaces the file for the collector of Prometheus' node exporter, if one is configured: four times a minute. */
 void outlet_metrics(struct outlet *o, const struct watch_figures *f);
+
+/* Tells that nothing is watched any more. */
+void outlet_end(struct outlet *o);
 
 /* The same numbers as text, for the socket. */
 MUSTUSE int metrics_text(

@@ -14,6 +14,10 @@
 
 /* 32 digits, as systemd/layerseal.catalog has them. */
 const char *notice_message_id(enum notice_kind k);
+/* True if `count` says something, 0 too. */
+bool notice_counts(const struct notice *n);
+/* What the gap of that name means, and its number (may be NULL); NULL: there is none. */
+const char *notice_gap(const char *name, size_t *number);
 /* As syslog(3) counts them. */
 int notice_priority(const struct notice *n);
 /* In one line without its end; everything untrusted escaped, and cut. */

@@ -97,7 +97,7 @@ static void put_notice(FILE *to, const struct notice *n)
 	put(to, "LAYERSEAL_LAYER", n->layer);
 	put(to, "LAYERSEAL_PATH", n->path);
 	put(to, "LAYERSEAL_TEXT", n->text);
-	if (n->count)
+	if (notice_counts(n))
 		fprintf(to, "LAYERSEAL_COUNT=%" PRIu64 "\n", n->count);
 	if (n->kind == NOTICE_ALARM)
 		fprintf(to, "LAYERSEAL_LATENCY_MS=%.3f\n", n->latency_ms);

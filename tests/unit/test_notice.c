@@ -51,7 +51,8 @@ static void test_texts_of_other_kinds(void **state)
 	(void)state;
 	n.count = 3;
 	text = text_of(&n);
-	assert_string_equal(text, "gap: overflow (3)");
+	assert_string_equal(text, "gap: overflow: the kernel's queue of events was full; "
+				  "all is looked at again (times: 3)");
 	free(text);
 	n = (struct notice){.kind = NOTICE_FOLDED,
 	    .folded = NOTICE_ALARM,

@@ -157,6 +157,18 @@ static void test_for_long(void **state)
 	free(told);
 }
 
+static void test_end(void **state)
+{
+	struct watch_settings settings = {0};
+	struct outlet *o = begin(&settings);
+
+	(void)state;
+	outlet_end(o);
+	end(o);
+	assert_int_equal(lines_with("end: not watched any more\n"), 1);
+	free(told);
+}
+
 static void test_metrics_that_cannot_be_written(void **state)
 {
 	char path[] = "/nonexistent-directory/m.prom";
@@ -236,6 +248,7 @@ int main(void)
 	    cmocka_unit_test(test_the_first_of_each),
 	    cmocka_unit_test(test_gaps_by_name),
 	    cmocka_unit_test(test_for_long),
+	    cmocka_unit_test(test_end),
 	    cmocka_unit_test(test_metrics_that_cannot_be_written),
 	    cmocka_unit_test(test_metrics_from_time_to_time),
 	    cmocka_unit_test(test_command_that_fails),

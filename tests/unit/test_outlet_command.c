@@ -100,6 +100,25 @@ static struct command *open_command(unsigned interval_s)
 	return c;
 }
 
+/* The same, of a run that begins when the one before has ended. */
+static char *awaited_from(struct command *c, int64_t now)
+{
+	struct err e;
+
+	for (int i = 0; i < 1000; i++) {
+		char *text = content("out");
+
+		if (text) {
+			free(text);
+			return awaited("out");
+		}
+		assert_false(command_tick(c, now, &e));
+		nap();
+	}
+	fail_msg("no run");
+	return NULL;
+}
+
 /* Until it has ended, at a time that stands still; what it did wrong, or "". */
 static char *end_of_run(struct command *c, int64_t now)
 {
@@ -211,8 +230,7 @@ static void test_interval_and_joining(void **state)
 		nap();
 	}
 	assert_null(content("out"));
-	assert_false(command_tick(c, 11000, &e));
-	text = awaited("out");
+	text = awaited_from(c, 11000);
 	doc = parsed(text);
 	assert_int_equal(json_array_size(doc), COMMAND_NOTICES_MAX + 1);
 	assert_string_equal(
@@ -253,7 +271,7 @@ static void test_takes_too_long(void **state)
 {
 	struct command *c;
 	struct err e;
-	char *pids, *text;
+	char *pids;
 	int child, grandchild;
 
 	(void)state;
@@ -270,12 +288,7 @@ static void test_takes_too_long(void **state)
 	assert_non_null(strstr(e.msg, "took longer than 10 s"));
 	write_script(REPORT);
 	tell_alarm(c);
-	for (int i = 0; i < 1000 && (text = content("out")) == NULL; i++) {
-		assert_false(command_tick(c, COMMAND_LIMIT_MS + 1, &e));
-		nap();
-	}
-	assert_non_null(text);
-	free(text);
+	free(awaited_from(c, COMMAND_LIMIT_MS + 1));
 	/* An orphan that nobody reaps is a zombie: ended all the same. */
 	for (int i = 0; i < 1000 && kill(grandchild, 0) == 0; i++) {
 		CLEANUP_FREE char *path = xasprintf("/proc/%d/stat", grandchild);
@@ -295,7 +308,6 @@ static void test_takes_too_long(void **state)
 static void test_reads_nothing(void **state)
 {
 	struct command *c;
-	struct err e;
 
 	(void)state;
 	write_script("exec <&-; : >$d/out");
@@ -303,9 +315,7 @@ static void test_reads_nothing(void **state)
 	for (int64_t now = 0; now < 5000; now += 1000) {
 		for (int i = 0; i < 300; i++)
 			tell_alarm(c);
-		assert_false(command_tick(c, now, &e));
-		free(awaited("out"));
-		nap();
+		free(awaited_from(c, now));
 	}
 	command_free(c);
 }
@@ -335,7 +345,7 @@ static void test_the_last_alarm(void **state)
 	CLEANUP_FREE char *text = NULL;
 
 	(void)state;
-	write_script("sleep 0.1; cat >$d/tmp; mv $d/tmp $d/out");
+	write_script("sleep 0.02; cat >$d/tmp; mv $d/tmp $d/out");
 	c = open_command(1000);
 	tell_alarm(c);
 	assert_false(command_tick(c, 0, &e));
