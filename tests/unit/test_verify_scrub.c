@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_verify_scrub.c: level `scrub` of a verification. Rot is a tree that is not what was sealed and has the
+ * test_verify_scrub.c: level `scrub` of a verification, and verifying some trees only. Rot is a tree that is not what was sealed and has the
  * statprint that was sealed: no ctime moves when a device loses a bit.
  */
 #include <setjmp.h>
@@ -115,16 +115,22 @@ static void seal_now(void)
 
 /* ---- verifying ---- */
 
-static enum verdict verify(enum verify_level level)
+static enum verdict verify_with(const struct verify_options *opt)
 {
-	const struct verify_options opt = {.level = level, .cache_mounts.in_use = true};
 	enum verdict verdict;
 	struct err e = {0};
 
 	verify_result_release(&result);
-	if (guard_verify(&guard, &opt, &verdict, &result, &e))
+	if (guard_verify(&guard, opt, &verdict, &result, &e))
 		fail_msg("%s", e.msg);
 	return verdict;
+}
+
+static enum verdict verify(enum verify_level level)
+{
+	const struct verify_options opt = {.level = level, .cache_mounts.in_use = true};
+
+	return verify_with(&opt);
 }
 
 static void expect_verdict(
@@ -137,6 +143,15 @@ static void expect_verdict(
 	assert_int_equal(found, verdict);
 	assert_int_equal(result.scrubbed, scrubbed);
 	assert_int_equal(result.measured, measured);
+}
+
+static bool has_class(const struct findings *list, enum finding_class class)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].class == class)
+			return true;
+	}
+	return false;
 }
 
 static void test_clean(void **state)
@@ -295,6 +310,83 @@ static void test_tar_split(void **state)
 	assert_true(has(&result.findings, FINDING_TAR_SPLIT, NULL));
 }
 
+/* ---- cache mounts ---- */
+
+/* The tree of the layer once more, as if a build kept it. */
+static void seal_cache_mount(const struct tree_result *t, const char *path)
+{
+	struct statprint_job job = {.base_fd = tree, .path = "."};
+	struct entry en = entry_of(ENTRY_SEAL_TREE);
+
+	statprint_run(&job, 1, ledger_statprint_key(guard.ledger), 1, NULL);
+	assert_int_equal(job.rc, 0);
+	en.seal_tree.path = xstrdup(path);
+	en.seal_tree.tree = t->digest;
+	en.seal_tree.manifest_bytes = t->manifest_bytes;
+	en.seal_tree.has_print = true;
+	memcpy(en.seal_tree.print, job.print.bytes, sizeof(job.print.bytes));
+	en.seal_tree.has_scrub = true;
+	memcpy(en.seal_tree.scrub, t->scrub.bytes, sizeof(t->scrub.bytes));
+	must_append(guard.ledger, en);
+}
+
+static void test_cache_mount(void **state)
+{
+	char rel[128], path[PATH_MAX];
+	const char *const dirs[] = {store->dir};
+	struct verify_options opt = {.cache_mounts = {.dirs = dirs, .n_dirs = 1}};
+	struct tree_result sealed = measure();
+
+	(void)state;
+	snprintf(rel, sizeof(rel), "g/overlay/%s/diff", mini_id(LAYER));
+	seal_now();
+	seal_cache_mount(&sealed, mini_path(store, rel, path));
+	for (opt.level = LEVEL_STAT; opt.level <= LEVEL_FULL; opt.level++) {
+		assert_int_equal(verify_with(&opt), VERDICT_CLEAN);
+		assert_int_equal(result.cache_mounts, 1);
+	}
+	lose_a_bit();
+	seal_now();
+	seal_cache_mount(&sealed, path);
+	opt.level = LEVEL_STAT;
+	assert_true(verify_with(&opt) != VERDICT_UNVERIFIABLE);
+	assert_false(has_class(&result.findings, FINDING_CACHE_MOUNT_CHANGED));
+	opt.level = LEVEL_SCRUB;
+	assert_int_equal(verify_with(&opt), VERDICT_VIOLATED);
+	assert_true(has_class(&result.findings, FINDING_CACHE_MOUNT_CHANGED));
+}
+
+/* ---- some trees ---- */
+
+static void test_trees(void **state)
+{
+	const char *const one[] = {mini_id(LAYER)}, *const other[] = {mini_id('c')};
+	struct verify_options opt = {
+	    .level = LEVEL_FULL, .cache_mounts.in_use = true, .trees = other};
+
+	(void)state;
+	seal_now();
+	keep_times("/d/file");
+	put("/d/file", "evil text");
+	put_times_back("/d/file");
+	assert_int_equal(verify_with(&opt), VERDICT_CLEAN);
+	assert_int_equal(result.layers, 1);
+	assert_int_equal(result.measured, 0);
+	opt.n_trees = 1;
+	assert_int_equal(verify_with(&opt), VERDICT_CLEAN);
+	assert_int_equal(result.measured, 0);
+	opt.trees = one;
+	assert_int_equal(verify_with(&opt), VERDICT_VIOLATED);
+	assert_int_equal(result.measured, 1);
+	/* Everything else is looked at in any case. */
+	opt.trees = other;
+	record_layer(",\"diff-digest\":\"sha256:"
+		     "22222222222222222222222222222222"
+		     "22222222222222222222222222222222\"");
+	assert_int_equal(verify_with(&opt), VERDICT_VIOLATED);
+	assert_true(has_class(&result.findings, FINDING_LAYER_RECORD));
+}
+
 static void test_names(void **state)
 {
 	enum verify_level level;
@@ -318,6 +410,8 @@ int main(void)
 	    TEST(test_wrong_sum),
 	    TEST(test_misread),
 	    TEST(test_tar_split),
+	    TEST(test_cache_mount),
+	    TEST(test_trees),
 	    cmocka_unit_test(test_names),
 	};
 
