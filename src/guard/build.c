@@ -101,7 +101,10 @@ static int begin(struct build *b, bool *ok, pid_t *engine, int *signals, struct 
 		r = inflight_runs(b->self, e);
 	if (!r && *ok)
 		r = build_take_signals(signals, e);
-	build_hold_end(&hold, !r && *ok);
+	if (r || !*ok)
+		(void)!build_hold_end(&hold, false, NULL);
+	else
+		r = build_hold_end(&hold, true, e);
 	*engine = hold.engine;
 	return r;
 }

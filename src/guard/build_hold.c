@@ -16,12 +16,20 @@
 
 #define MOMENT_MS 500
 
-/* After a moment, unless build_hold_end() comes first. */
-static void *give_locks_back(void *arg)
+/*
+ * The locks are given back after a moment, unless build_hold_end() comes first. Until the program runs (its
+ * process is forked, and loads it) a verification gets well ahead: it is waited for here.
+ */
+static void *watch_over(void *arg)
 {
 	struct build_hold *h = arg;
+	const struct build_command *c = h->build->c;
 	struct timespec until;
 
+	if (starter_answer(c->starter, &c->start, &h->engine, &h->error)) {
+		h->engine = 0;
+		return NULL;
+	}
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += (until.tv_nsec / 1000000 + MOMENT_MS) / 1000;
 	until.tv_nsec = (until.tv_nsec + MOMENT_MS * 1000000L) % 1000000000L;
@@ -61,33 +69,36 @@ int build_hold_begin(struct build *b, struct build_hold *h, struct err *e)
 		store_lock_release(&h->locks);
 		return 0;
 	}
-	r = starter_start(b->c->starter, &b->c->start, &h->engine, e);
+	r = starter_ask(b->c->starter, &b->c->start, e);
 	if (r) {
 		store_lock_release(&h->locks);
 		return r;
 	}
 	h->holds = true;
+	h->build = b;
 	pthread_mutex_init(&h->mutex, NULL);
 	pthread_cond_init(&h->end, NULL);
-	errno = pthread_create(&h->thread, NULL, give_locks_back, h);
+	errno = pthread_create(&h->thread, NULL, watch_over, h);
 	if (errno == 0)
 		return 0;
-	kill(h->engine, SIGKILL);
+	r = err_sys(e, "thread");
+	if (starter_answer(b->c->starter, &b->c->start, &h->engine, &h->error) == 0)
+		kill(h->engine, SIGKILL);
 	store_lock_release(&h->locks);
 	h->holds = false;
-	return err_sys(e, "thread");
+	return r;
 }
 
-void build_hold_end(struct build_hold *h, bool let_go)
+int build_hold_end(struct build_hold *h, bool let_go, struct err *e)
 {
 	if (!h->holds)
-		return;
+		return 0;
 	pthread_mutex_lock(&h->mutex);
 	h->over = true;
 	pthread_cond_signal(&h->end);
 	pthread_mutex_unlock(&h->mutex);
 	pthread_join(h->thread, NULL);
-	if (!let_go)
+	if (h->engine && !let_go)
 		kill(h->engine, SIGKILL);
 	if (h->stopped)
 		kill(h->engine, SIGCONT);
@@ -95,4 +106,8 @@ void build_hold_end(struct build_hold *h, bool let_go)
 		store_lock_release(&h->locks);
 	pthread_cond_destroy(&h->end);
 	pthread_mutex_destroy(&h->mutex);
+	if (h->engine || !let_go)
+		return 0;
+	*e = h->error;
+	return e->code;
 }

@@ -56,7 +56,9 @@ MUSTUSE int build_check_after(struct build *b, bool trees, struct err *e);
 /* An engine that was started and waits for the store's locks. */
 struct build_hold {
 	bool holds; /* false: it was not started */
-	pid_t engine;
+	struct build *build;
+	pid_t engine; /* 0: it could not be run, and `error` says why */
+	struct err error;
 	struct store_lock locks;
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -65,8 +67,8 @@ struct build_hold {
 };
 /* Does nothing where that cannot be. */
 MUSTUSE int build_hold_begin(struct build *b, struct build_hold *h, struct err *e);
-/* Lets the engine go on, or kills it. */
-void build_hold_end(struct build_hold *h, bool let_go);
+/* Lets the engine go on, or kills it. An error if it should go on, and never ran. */
+MUSTUSE int build_hold_end(struct build_hold *h, bool let_go, struct err *e);
 
 /* ---- build_run.c ---- */
 

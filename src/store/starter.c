@@ -259,26 +259,41 @@ static int format(const struct starting *what, struct buf *out, struct err *e)
 	return r ? r : add_words(out, what->argv, e);
 }
 
-int starter_start(
-    struct starter *s, const struct starting *what, pid_t *pid, struct err *e)
+int starter_ask(struct starter *s, const struct starting *what, struct err *e)
 {
 	CLEANUP_BUF struct buf request;
-	struct answer a;
 	int r;
 
 	buf_init(&request, REQUEST_MAX);
 	r = format(what, &request, e);
 	if (r)
 		return r;
-	if (send(s->socket, request.data, request.len, MSG_NOSIGNAL) !=
-		(ssize_t)request.len ||
-	    recv(s->socket, &a, sizeof(a), 0) != sizeof(a))
+	return send(s->socket, request.data, request.len, MSG_NOSIGNAL) ==
+		       (ssize_t)request.len
+		   ? 0
+		   : err_sys(e, "cannot run %s", what->path);
+}
+
+int starter_answer(
+    struct starter *s, const struct starting *what, pid_t *pid, struct err *e)
+{
+	struct answer a;
+
+	if (recv(s->socket, &a, sizeof(a), 0) != sizeof(a))
 		return err_sys(e, "cannot run %s", what->path);
 	errno = a.error;
 	if (a.error)
 		return err_sys(e, "cannot run %s", what->path);
 	*pid = a.pid;
 	return 0;
+}
+
+int starter_start(
+    struct starter *s, const struct starting *what, pid_t *pid, struct err *e)
+{
+	int r = starter_ask(s, what, e);
+
+	return r ? r : starter_answer(s, what, pid, e);
 }
 
 int starter_output(const struct starter *s)

@@ -33,6 +33,10 @@ struct starting {
 /* Once. *pid stays its own until starter_free(). ERR_IO if it cannot be run, with the reason. */
 MUSTUSE int starter_start(
     struct starter *s, const struct starting *what, pid_t *pid, struct err *e);
+/* The same in two parts: to run a program takes a moment. The answer may be waited for in another thread. */
+MUSTUSE int starter_ask(struct starter *s, const struct starting *what, struct err *e);
+MUSTUSE int starter_answer(
+    struct starter *s, const struct starting *what, pid_t *pid, struct err *e);
 
 /* The reading end of its standard output: non-blocking, at its end when nobody has it any more. */
 int starter_output(const struct starter *s);
