@@ -19,7 +19,7 @@
 
 #define NAME_BYTES 256
 /* To start threads takes as long as to look at so many entries. */
-#define ALONE_ENTRIES 256
+#define ALONE_ENTRIES 64
 
 /* ---- the sum ---- */
 
