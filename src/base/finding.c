@@ -115,10 +115,17 @@ struct finding *findings_copy(struct findings *list, const struct finding *f)
 	    (struct place){.layer = f->layer, .image = f->image, .path = f->path});
 
 	to->severity = f->severity;
+	to->stage = f->stage;
 	to->used_by = copy(f->used_by);
 	to->expected = copy(f->expected);
 	to->found = copy(f->found);
 	return to;
+}
+
+void findings_set_stage(struct findings *list, size_t first, enum finding_stage s)
+{
+	for (size_t i = first; i < list->n; i++)
+		list->v[i].stage = s;
 }
 
 void findings_move(struct findings *to, struct findings *from)

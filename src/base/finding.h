@@ -114,10 +114,15 @@ bool finding_class_parse(const char *name, enum finding_class *out);
 /* What is to be done about it; set by guard/policy, SEVERITY_DENY until then. */
 enum severity { SEVERITY_DENY, SEVERITY_WARN, SEVERITY_IGNORE };
 
+/* What was looked at when it was found; set by guard_verify(). */
+enum finding_stage { STAGE_STRUCTURE, STAGE_TREE, STAGE_CACHE_MOUNT };
+
 /* All strings are owned, NULL if they do not apply, and may hold untrusted bytes (never NUL). */
 struct finding {
 	enum finding_class class;
 	enum severity severity;
+	enum finding_stage
+	    stage;     /* of records and structure, unless somebody says otherwise */
 	char *layer;   /* layer id */
 	char *image;   /* image id */
 	char *used_by; /* the images that use the layer, ", " between; set by guard */
@@ -156,6 +161,8 @@ struct finding *findings_copy(struct findings *list, const struct finding *f);
 
 /* `from` is empty afterwards. */
 void findings_move(struct findings *to, struct findings *from);
+/* All from index `first` on were found at this stage. */
+void findings_set_stage(struct findings *list, size_t first, enum finding_stage s);
 /* Drops those of one severity, keeps the order of the rest. */
 void findings_drop(struct findings *list, enum severity s);
 /* Forgets all but the first `mark` ever added (kept and dropped ones counted together). */

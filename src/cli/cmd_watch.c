@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/esc.h"
@@ -153,6 +154,7 @@ static int watch_on(
     struct cli *c, const struct arguments *a, struct daemon *d, struct err *e)
 {
 	enum daemon_end end;
+	time_t began;
 	int r = watch_once(c, a, d, &end, e);
 
 	/* What cannot be opened at the start is for whoever started it. */
@@ -164,10 +166,13 @@ static int watch_on(
 			if (cli_reload_config(c, &why))
 				say(&why);
 		}
-		if (watch_once(c, a, d, &end, &why) == 0)
-			continue;
-		say(&why);
-		r = daemon_wait(d, RETRY_S, &end, e);
+		began = time(NULL);
+		r = watch_once(c, a, d, &end, &why);
+		if (r)
+			say(&why);
+		/* What is lost again at once would be so for ever. */
+		if (r || (end == DAEMON_LOST && time(NULL) - began < RETRY_S))
+			r = daemon_wait(d, RETRY_S, &end, e);
 	}
 	notify_stopping();
 	return r ? r : EXIT_CLEAN;

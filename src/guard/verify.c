@@ -504,14 +504,29 @@ static void apply_policy(struct verification *v)
 	policy_apply(&p, &v->out->findings);
 }
 
+static int look_at_cache_mounts(struct verification *v, struct err *e)
+{
+	size_t first = v->out->findings.n;
+	int r =
+	    check_cache_mounts(v->g, v->opt, v->out, &v->remeasures, &v->n_remeasures, e);
+
+	findings_set_stage(&v->out->findings, first, STAGE_CACHE_MOUNT);
+	return r;
+}
+
 static int answer_for_trees(struct verification *v, struct err *e)
 {
+	size_t first = v->out->findings.n;
+	int r;
+
 	take_prints(v);
 	if (v->opt->keep_prints)
 		keep_prints(v);
 	if (v->opt->before)
 		compare_prints(v);
-	return measure_the_rest(v, e);
+	r = measure_the_rest(v, e);
+	findings_set_stage(&v->out->findings, first, STAGE_TREE);
+	return r;
 }
 
 static int run(struct verification *v, struct err *e)
@@ -529,8 +544,7 @@ static int run(struct verification *v, struct err *e)
 	if (!v->opt->without_trees)
 		r = answer_for_trees(v, e);
 	if (!r)
-		r = check_cache_mounts(
-		    v->g, v->opt, v->out, &v->remeasures, &v->n_remeasures, e);
+		r = look_at_cache_mounts(v, e);
 	if (!r)
 		r = consider_images(v, e);
 	if (!r)

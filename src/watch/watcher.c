@@ -212,7 +212,8 @@ static int work(struct watcher *w, const struct questions *q, struct err *e)
 /* It is tried again, unless it is for who opens ledger and store. */
 static void take_failure(struct watcher *w, int r, const struct err *e)
 {
-	if (!w->unverifiable || r == ERR_LEDGER)
+	/* That happens in ordinary life: nothing to tell. */
+	if (!w->remounted && (!w->unverifiable || r == ERR_LEDGER))
 		watcher_tell(w, NOTICE_UNVERIFIABLE, e->msg, 0);
 	w->unverifiable = true;
 	w->complete = false;

@@ -73,6 +73,14 @@ static bool is_deep(enum watched_kind k)
 	return k == WATCHED_LAYER || k == WATCHED_DATA || k == WATCHED_CACHE;
 }
 
+static bool is_directory(const struct target *t)
+{
+	struct stat st;
+
+	return fstatat(t->base_fd, t->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 static void arm_new(struct arming *a, const struct target *t, struct watched *out)
 {
 	struct watched_layer *l = t->kind == WATCHED_LAYER || t->kind == WATCHED_DATA
@@ -84,7 +92,8 @@ static void arm_new(struct arming *a, const struct target *t, struct watched *ou
 	r = source_add(
 	    a->w->o.source, out->root, t->base_fd, t->path, is_deep(t->kind), a->e);
 	out->there = r == 0;
-	if (r && r != ERR_NOT_FOUND)
+	/* Something else in its place is for the look at the structure; it is told when that goes. */
+	if (r && r != ERR_NOT_FOUND && is_directory(t))
 		a->rc = r;
 	/* What was there before it was armed has to be looked at (again). */
 	if (!r && l)
@@ -322,6 +331,7 @@ void watcher_forget(struct watcher *w)
 	for (size_t i = 0; i < w->n_layers; i++)
 		findings_release(&w->layers[i].found);
 	free(w->layers);
+	free(w->mounts);
 	findings_release(&w->structure);
 	told_release(&w->told);
 }

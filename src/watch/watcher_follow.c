@@ -23,7 +23,50 @@ static bool is_same(int dirfd, const char *name, int fd)
 	       then.st_ino == now.st_ino;
 }
 
-int watcher_follow_store(const struct watcher *w, struct err *e)
+/*
+ * Which mount a directory is reached by. Where another one was put on top, as podman puts its directory on itself when it
+ * begins to work, the descriptors of before do not see what is mounted below the new one.
+ */
+static uint64_t mount_of(const char *place, const char *name)
+{
+	CLEANUP_FREE char *path = xasprintf("%s/%s", place, name);
+	struct statx sx;
+
+	return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &sx) == 0 &&
+		       (sx.stx_mask & STATX_MNT_ID)
+		   ? sx.stx_mnt_id
+		   : 0;
+}
+
+/* Of each place, its own and that of the driver's directory. */
+static uint64_t *mounts_now(const struct watcher *w)
+{
+	const struct store *s = w->g->store;
+	uint64_t *mounts = xcalloc(2 * s->n_places, sizeof(*mounts));
+
+	for (size_t i = 0; i < s->n_places; i++) {
+		mounts[2 * i] = mount_of(s->places[i].path, ".");
+		mounts[2 * i + 1] =
+		    mount_of(s->places[i].path, store_driver_name(s->config->driver));
+	}
+	return mounts;
+}
+
+static int follow_mounts(struct watcher *w, struct err *e)
+{
+	CLEANUP_FREE uint64_t *now = mounts_now(w);
+	size_t bytes = 2 * w->g->store->n_places * sizeof(*now);
+
+	if (!w->mounts)
+		w->mounts = take_ptr(now);
+	else if (memcmp(now, w->mounts, bytes) != 0)
+		w->remounted = true;
+	return w->remounted ? err_set(e, ERR_LEDGER, "store %s: it was mounted anew",
+				  w->g->store->config->graphroot)
+			    : 0;
+}
+
+int watcher_follow_store(struct watcher *w, struct err *e)
 {
 	const struct store *s = w->g->store;
 	const char *driver = store_driver_name(s->config->driver);
@@ -42,7 +85,7 @@ int watcher_follow_store(const struct watcher *w, struct err *e)
 		    "store %s: its directories are not those any more that were opened",
 		    p->path);
 	}
-	return 0;
+	return follow_mounts(w, e);
 }
 
 static bool look_at_ledger_file(const struct watcher *w, struct stat *out)

@@ -13,12 +13,6 @@
 
 /* ---- what a verification found, divided ---- */
 
-static bool is_of_tree(enum finding_class c)
-{
-	return (c >= FINDING_TREE_ADDED && c <= FINDING_TREE_UNREADABLE) ||
-	       c == FINDING_TAR_SPLIT || c == FINDING_LAYER_DATA;
-}
-
 /*
  * What is said of the trees that were answered for goes to their layers. Cache mounts that were not looked at keep what
  * was found in them.
@@ -30,15 +24,14 @@ static void divide(struct watcher *w, const struct findings *from, bool caches)
 	for (size_t i = 0; i < from->n; i++) {
 		const struct finding *f = &from->v[i];
 		struct watched_layer *l =
-		    f->layer && is_of_tree(f->class) ? watcher_layer(w, f->layer) : NULL;
+		    f->stage == STAGE_TREE ? watcher_layer(w, f->layer) : NULL;
 
 		findings_copy(l && l->answered ? &l->found : &structure, f);
 	}
 	for (size_t i = 0; !caches && i < w->structure.n; i++) {
 		const struct finding *f = &w->structure.v[i];
 
-		if (f->class >= FINDING_CACHE_MOUNT_CHANGED &&
-		    f->class <= FINDING_CACHE_MOUNT_ENTRY)
+		if (f->stage == STAGE_CACHE_MOUNT)
 			findings_copy(&structure, f);
 	}
 	findings_release(&w->structure);

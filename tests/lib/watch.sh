@@ -20,7 +20,11 @@ watch_start() {
 	printf '[watch]\nsocket = %s\npass = 1h\njournal = no\nsource = %s\n%s\n' "$WORK/watch.sock" "$1" "$watch_settings" >"$WATCH_CONF"
 	give "$WATCH_CONF"
 	: >"$WATCH_LOG"
-	WATCH_LIMIT=600 layerseal watch --json >"$WATCH_LOG" 2>"$WATCH_LOG.err" 3>&- 8>&- &
+	# Descriptors of the cases are not the watcher's: some wait until nobody has them open.
+	(
+		exec 3>&- 8>&-
+		WATCH_LIMIT=600 layerseal watch --json >"$WATCH_LOG" 2>"$WATCH_LOG.err"
+	) &
 	watch_wait '.kind == "ready"' 1 || fail "the watcher is not ready: $(cat "$WATCH_LOG" "$WATCH_LOG.err")"
 }
 
