@@ -60,7 +60,7 @@ int scrub_add_sealed(struct walk_sum *sum, const struct xxh_key *key,
 
 struct scrub scrub_final(const struct walk_sum *sum)
 {
-	struct scrub out;
+	struct scrub out = {0};
 
 	be_store64(out.bytes, (uint64_t)(sum->v >> 64));
 	be_store64(out.bytes + 8, (uint64_t)sum->v);
