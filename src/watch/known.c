@@ -334,26 +334,42 @@ static bool is_below(const struct known *k, uint32_t dir, uint32_t above)
 	return dir != KNOWN_NONE;
 }
 
-void known_move(struct known *k, uint32_t object, uint32_t up, const char *name)
+bool known_move(struct known *k, uint32_t object, uint32_t up, const char *name)
 {
 	uint32_t dir = known_as_dir(k, object), old = up_of(k, object);
 	struct known_dir *d = dir ? known_dir(k, dir) : NULL;
 
-	if (d && (!d->up || is_below(k, up, dir)))
-		return;
+	if (d && !d->up)
+		return true;
+	if (d && is_below(k, up, dir))
+		return false;
 	if (old != up) {
 		unlist(k, object, old);
 		list_in(k, object, up);
 	}
 	if (!d) {
 		known_object(k, object)->dir = up;
-		return;
+		return true;
 	}
 	d->up = up;
 	if (strcmp(d->name, name) != 0) {
 		free(d->name);
 		d->name = xstrdup(name);
 	}
+	return true;
+}
+
+uint32_t known_child(const struct known *k, uint32_t dir, const char *name)
+{
+	uint32_t at = known_dir(k, dir)->first;
+
+	for (; at; at = known_object(k, at)->after) {
+		uint32_t child = known_as_dir(k, at);
+
+		if (child && strcmp(known_dir(k, child)->name, name) == 0)
+			return child;
+	}
+	return KNOWN_NONE;
 }
 
 bool known_path(const struct known *k, uint32_t dir, const char *name, struct buf *out)

@@ -80,6 +80,8 @@ bool known_full(const struct known *k);
 uint32_t known_next(const struct known *k, const struct known_key *key, uint32_t after);
 /* The one that is below this root. */
 uint32_t known_in_root(const struct known *k, const struct known_key *key, uint32_t root);
+/* The directory of that name in `dir`, or KNOWN_NONE. Looks at all that is in it. */
+uint32_t known_child(const struct known *k, uint32_t dir, const char *name);
 /* Itself, if it is a directory, else KNOWN_NONE. */
 uint32_t known_as_dir(const struct known *k, uint32_t object);
 /* The root it is below. */
@@ -99,10 +101,10 @@ void known_remove(struct known *k, uint32_t object);
 /* As known_remove(), but not more than `max` objects: true if that was all. */
 bool known_remove_some(struct known *k, uint32_t object, size_t max);
 /*
- * Has another name now, in another directory of the same root perhaps. Not a top, and not into itself: then
- * nothing happens (what was known was out of date).
+ * Has another name now, in another directory of the same root perhaps; a top stays one. False: it would be in
+ * itself, so what is known of it is out of date.
  */
-void known_move(struct known *k, uint32_t object, uint32_t up, const char *name);
+MUSTUSE bool known_move(struct known *k, uint32_t object, uint32_t up, const char *name);
 
 /*
  * Appends the path below the root, "" of a top, then (unless it is NULL) "/" and `name`. False if it is deeper than

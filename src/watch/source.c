@@ -164,10 +164,13 @@ uint32_t source_place(struct source *s, uint32_t up, const char *name,
 		known_remove(k, object);
 		object = KNOWN_NONE;
 	}
-	if (object) {
-		known_move(k, object, up, name);
-		return known_as_dir(k, object);
+	/* In itself, so something above is out of date: it will be found again where it is. */
+	if (object && !known_move(k, object, up, name)) {
+		known_remove(k, object);
+		return KNOWN_NONE;
 	}
+	if (object)
+		return known_as_dir(k, object);
 	if (known_full(k)) {
 		source_blind(s, root, GAP_LIMIT);
 		return KNOWN_NONE;
@@ -263,6 +266,8 @@ void source_free(struct source *s)
 	known_release(&s->known);
 	for (uint32_t i = 0; i < s->n_roots; i++)
 		free(s->root[i].path);
+	for (uint32_t i = 0; i < s->n_fs; i++)
+		base_close_p(&s->fs[i].anchor);
 	for (uint32_t i = 0; i < s->n_bases; i++) {
 		base_close_p(&s->base[i].fd);
 		free(s->base[i].path);
@@ -404,6 +409,8 @@ static int root_begin(struct source *s, struct root *model, int fd, int base_fd,
 	r = base_take(s, base_fd, &model->base, e);
 	if (r)
 		return r;
+	if (model->fs)
+		s->fs[model->fs - 1].roots++;
 	slot = root_place(s);
 	model->top = known_add_dir(&s->known, slot, KNOWN_NONE, NULL, &key);
 	known_dir(&s->known, model->top)->flags =
@@ -412,6 +419,16 @@ static int root_begin(struct source *s, struct root *model, int fd, int base_fd,
 	s->root[slot] = *model;
 	elsewhere_look(s);
 	return 0;
+}
+
+static void root_give_back(struct source *s, struct root *root)
+{
+	base_give_back(s, root->base);
+	if (root->fs)
+		fanotify_source_unmark(s, root->fs);
+	free(root->path);
+	*root = (struct root){0};
+	elsewhere_look(s);
 }
 
 /* As long as it is being forgotten, nothing is told of it, and nobody else gets its place. */
@@ -430,10 +447,7 @@ static void root_forget(struct source *s, struct dir_ref top)
 			root->dropped = true;
 			if (known_remove_some(&s->known,
 				known_dir(&s->known, top.dir)->object, FORGET_AT_ONCE)) {
-				base_give_back(s, root->base);
-				free(root->path);
-				*root = (struct root){0};
-				elsewhere_look(s);
+				root_give_back(s, root);
 			}
 		} else {
 			more = false;

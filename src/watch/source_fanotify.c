@@ -10,6 +10,7 @@
  * queue is told (GAP_OVERFLOW), and who wants a longer one raises the limit.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/fanotify.h>
@@ -52,7 +53,8 @@ int fanotify_source_mark(struct source *s, int fd, uint8_t *fs, struct err *e)
 	struct known_key key;
 	struct statfs st;
 	uint64_t fsid;
-	int mount;
+	uint32_t at;
+	int mount, anchor;
 
 	if (fstatfs(fd, &st))
 		return err_sys(e, "statfs");
@@ -63,7 +65,9 @@ int fanotify_source_mark(struct source *s, int fd, uint8_t *fs, struct err *e)
 			return 0;
 		}
 	}
-	if (s->n_fs == FS_MAX)
+	for (at = 0; at < s->n_fs && s->fs[at].fsid; at++)
+		;
+	if (at == FS_MAX)
 		return err_set(e, ERR_REFUSED, "more than %d file systems", FS_MAX);
 	if (!handle_key(fd, "", 1, &key, &mount))
 		return err_set(e, ERR_REFUSED, "its file system has no handles: %s",
@@ -72,9 +76,45 @@ int fanotify_source_mark(struct source *s, int fd, uint8_t *fs, struct err *e)
 		s->fanotify, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, MASK, fd, NULL))
 		return err_set(e, ERR_REFUSED,
 		    "fanotify cannot watch its file system: %s", strerror(errno));
-	s->fs[s->n_fs++].fsid = fsid;
-	*fs = (uint8_t)s->n_fs;
+	anchor = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (anchor < 0)
+		return err_sys(e, "cannot keep it open");
+	s->fs[at] = (struct fs){.fsid = fsid, .anchor = anchor};
+	if (at == s->n_fs)
+		s->n_fs++;
+	*fs = (uint8_t)(at + 1);
 	return 0;
+}
+
+void fanotify_source_unmark(struct source *s, uint8_t fs)
+{
+	struct fs *f = &s->fs[fs - 1];
+
+	if (--f->roots)
+		return;
+	(void)fanotify_mark(
+	    s->fanotify, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, MASK, f->anchor, NULL);
+	base_close_p(&f->anchor);
+	*f = (struct fs){.anchor = -1};
+}
+
+int fanotify_source_open_dir(struct source *s, const struct known_key *key, int flags)
+{
+	union {
+		struct file_handle head;
+		char bytes[sizeof(struct file_handle) + sizeof(key->id)];
+	} handle;
+	uint32_t len = key->kind & 0xff, fs = key->kind >> 16 & 0xff;
+
+	if (!fs || len > sizeof(key->id)) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	handle.head.handle_bytes = len;
+	handle.head.handle_type = (int)(key->kind >> 8 & 0xff);
+	memcpy(handle.head.f_handle, key->id, len);
+	return open_by_handle_at(
+	    s->fs[fs - 1].anchor, &handle.head, flags | O_DIRECTORY | O_CLOEXEC);
 }
 
 static unsigned what_of(uint64_t mask)
@@ -132,7 +172,9 @@ static void arrived(const struct meeting *m, uint32_t up, const char *name, bool
 	struct known_dir *d;
 	uint32_t dir;
 
-	if (!m->object.kind)
+	/* Known already: it was found after it was made, and may have moved on since. */
+	if (!m->object.kind || (is_new && known_in_root(&m->s->known, &m->object,
+					      known_dir(&m->s->known, up)->root)))
 		return;
 	dir = source_place(m->s, up, name, &m->object, is_dir);
 	if (!dir || !(known_dir(&m->s->known, up)->flags & KNOWN_DEEP))
@@ -144,6 +186,53 @@ static void arrived(const struct meeting *m, uint32_t up, const char *name, bool
 		return;
 	d->flags |= KNOWN_TOLD;
 	queue_add(&m->s->found, m->s, dir);
+}
+
+/*
+ * The kernel merges an event with an equal one that waits already, so the order of renames to and fro is lost, and
+ * what the last one says may not be what holds. What holds is what is there now: a rename after that has an event
+ * that is not read yet. True also if it cannot be told.
+ */
+static bool is_still_there(const struct meeting *m)
+{
+	CLEANUP_FD int fd = -1;
+	struct known_key key;
+	int mount;
+
+	if (!(m->ev->mask & FAN_ONDIR) || !m->object.kind)
+		return true;
+	fd = fanotify_source_open_dir(m->s, &m->in, O_PATH);
+	if (fd < 0)
+		return errno != ESTALE;
+	if (!handle_key(fd, m->ev->name, (uint8_t)(m->object.kind >> 16), &key, &mount))
+		return errno != ENOENT;
+	return memcmp(key.id, m->object.id, sizeof(key.id)) == 0;
+}
+
+/*
+ * Forgets a directory in all roots that have nothing to do with where it is now. Once it comes back it is looked at as
+ * any other that was full before.
+ */
+static void moved_out(const struct meeting *m)
+{
+	struct source *s = m->s;
+	uint32_t object = known_next(&s->known, &m->object, KNOWN_NONE);
+
+	while (object) {
+		uint32_t dir = known_as_dir(&s->known, object);
+		uint32_t root = known_root_of(&s->known, object);
+		bool stays = dir && !known_dir(&s->known, dir)->up;
+
+		for (size_t i = 0; i < s->n_some && !stays; i++)
+			stays = dir_is_there(s, s->some[i]) &&
+				known_dir(&s->known, s->some[i].dir)->root == root;
+		if (stays) {
+			object = known_next(&s->known, &m->object, object);
+		} else {
+			known_remove(&s->known, object);
+			object = known_next(&s->known, &m->object, KNOWN_NONE);
+		}
+	}
 }
 
 /* Put down first: what arrives changes the table. */
@@ -174,6 +263,10 @@ static void in_directory(const struct meeting *m)
 		if (renamed || (ev->mask & FAN_CREATE))
 			put_down(s, dir);
 	}
+	if (renamed && !is_still_there(m))
+		return;
+	if (renamed && (ev->mask & FAN_ONDIR))
+		moved_out(m);
 	for (size_t i = 0; i < s->n_some; i++) {
 		if (dir_is_there(s, s->some[i]))
 			arrived(m, s->some[i].dir, ev->name, !renamed);

@@ -51,7 +51,9 @@ struct root {
 /* A file system with a mark of fanotify. */
 #define FS_MAX 64
 struct fs {
-	uint64_t fsid;
+	uint64_t fsid; /* 0: not in use */
+	int anchor;    /* a directory on it, for open_by_handle_at(2) */
+	size_t roots;
 };
 
 /* Paths where something is mounted. */
@@ -137,6 +139,7 @@ uint32_t source_place(struct source *s, uint32_t up, const char *name,
 
 /* ---- scanning: source_scan.c. Not under the lock ---- */
 
+#define HANDLE_LONG 0xff
 /* An object as a key; false with errno set. `mount`: where it was found. `fs`: number of its file system. */
 bool handle_key(
     int dirfd, const char *name, uint8_t fs, struct known_key *key, int *mount);
@@ -161,6 +164,13 @@ void inotify_source_forget(struct source *s, const struct known_key *key);
 MUSTUSE int fanotify_source_open(struct source *s, struct err *e);
 /* The number of the file system behind `fd`, marked. ERR_REFUSED: it cannot be. Under the lock. */
 MUSTUSE int fanotify_source_mark(struct source *s, int fd, uint8_t *fs, struct err *e);
+/* One root less. Under the lock. */
+void fanotify_source_unmark(struct source *s, uint8_t fs);
+/*
+ * The directory that has this key, wherever it is: no path that may be out of date by now. -1 and errno: ESTALE, there
+ * is none; other: it takes a path (no CAP_DAC_READ_SEARCH, or a key that is not the handle). Under the lock.
+ */
+int fanotify_source_open_dir(struct source *s, const struct known_key *key, int flags);
 MUSTUSE int fanotify_source_read(struct source *s, struct hits *hits, struct err *e);
 
 MUSTUSE int mounts_source_open(struct source *s, struct err *e);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * source_inotify.c: a watch for each directory. A watch stays with its directory when that is renamed: all
- * that a rename takes is to watch the directory again under its new name, which gives the same watch.
+ * source_inotify.c: a watch for each directory. What is moved away is forgotten, and what arrives is looked at as if it
+ * were new: names and order of events say where it is, but it may have moved on, and then more events follow.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -48,6 +49,11 @@ void inotify_source_forget(struct source *s, const struct known_key *key)
 		(void)inotify_rm_watch(s->inotify, (int)key->id[0]);
 }
 
+static bool is_same_place(const struct known_dir *a, const struct known_dir *b)
+{
+	return a->up == b->up && (!a->up || strcmp(a->name, b->name) == 0);
+}
+
 int inotify_source_arm(struct source *s, struct dir_ref *ref, int fd)
 {
 	struct known *k = &s->known;
@@ -65,17 +71,19 @@ int inotify_source_arm(struct source *s, struct dir_ref *ref, int fd)
 		return errno;
 	key = watch_key(wd);
 	same = known_in_root(k, &key, d->root);
-	if (!same) {
-		known_set_key(k, d->object, &key);
+	if (same && is_same_place(known_dir(k, known_as_dir(k, same)), d)) {
+		known_remove(k, d->object);
+		*ref = dir_ref(s, known_as_dir(k, same));
 		return 0;
 	}
-	/* It was known under another name. */
-	if (d->up)
-		known_move(k, same, d->up, d->name);
-	known_dir(k, known_as_dir(k, same))->flags |= d->flags & KNOWN_TOLD;
-	known_remove(k, d->object);
-	*ref = dir_ref(s, known_as_dir(k, same));
-	return 0;
+	/*
+	 * What was known under another name is forgotten with all that is in it: that may not have been found under
+	 * a path that was out of date.
+	 */
+	known_set_key(k, d->object, &key);
+	if (same)
+		known_remove(k, same);
+	return dir_is_there(s, *ref) ? 0 : ENOENT;
 }
 
 static unsigned what_of(uint32_t mask)
@@ -98,7 +106,7 @@ static unsigned what_of(uint32_t mask)
 /* ---- events, under the lock ---- */
 
 /* It is queued without being watched: what it is called may be something else by then. */
-static void new_directory(struct source *s, uint32_t up, const char *name)
+static void look_at(struct source *s, uint32_t up, const char *name)
 {
 	const struct known_key none = {0};
 	uint32_t dir = source_place(s, up, name, &none, true);
@@ -109,15 +117,25 @@ static void new_directory(struct source *s, uint32_t up, const char *name)
 	queue_add(&s->found, s, dir);
 }
 
+static void forget_children(struct source *s, uint32_t dir, const char *name)
+{
+	uint32_t child;
+
+	while ((child = known_child(&s->known, dir, name)))
+		known_remove(&s->known, known_dir(&s->known, child)->object);
+}
+
+/* When two directories change places, one arrives before the other one leaves: so that name is looked at, too. */
 static void in_directory(
     struct source *s, struct hits *hits, uint32_t dir, const struct inotify_found *ev)
 {
-	uint32_t flags = known_dir(&s->known, dir)->flags;
-
 	hits_add(s, hits, dir, ev->name, what_of(ev->mask));
-	if ((ev->mask & IN_ISDIR) && (ev->mask & (IN_CREATE | IN_MOVED_TO)) &&
-	    (flags & KNOWN_DEEP))
-		new_directory(s, dir, ev->name);
+	if (!(ev->mask & IN_ISDIR) || !(known_dir(&s->known, dir)->flags & KNOWN_DEEP))
+		return;
+	if (ev->mask & IN_MOVED_FROM)
+		forget_children(s, dir, ev->name);
+	if (ev->mask & (IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO))
+		look_at(s, dir, ev->name);
 }
 
 static void directory_itself(

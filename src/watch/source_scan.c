@@ -22,7 +22,6 @@
 /* The kind of a key: what it was made of, so that no two objects share one. Zero is no key; inotify has its own. */
 #define KIND(fs, type, len)                                                              \
 	((uint32_t)(fs) << 16 | (uint32_t)(type) << 8 | (uint32_t)(len))
-#define LONG 0xff
 
 void handle_to_key(
     uint8_t fs, int type, const uint8_t *bytes, size_t len, struct known_key *out)
@@ -37,7 +36,7 @@ void handle_to_key(
 	}
 	/* Longer than any handle of ext4, xfs or tmpfs: 96 bits of a hash. Nobody chooses handles. */
 	sum = XXH3_128bits_withSeed(bytes, len, (XXH64_hash_t)(unsigned)type);
-	out->kind = KIND(fs, type & 0xff, LONG);
+	out->kind = KIND(fs, type & 0xff, HANDLE_LONG);
 	memcpy(out->id, &sum, sizeof(out->id));
 }
 
@@ -157,13 +156,11 @@ static void child_found(
 		    SOURCE_ADDED | (is_dir ? SOURCE_DIRECTORY : 0));
 }
 
-static void child_blind(struct scan *c)
+static void is_blind(const struct scan *c)
 {
-	pthread_mutex_lock(&c->s->lock);
 	if (is_current(c))
 		source_blind(
 		    c->s, known_dir(&c->s->known, c->ref.dir)->root, GAP_UNREADABLE);
-	pthread_mutex_unlock(&c->s->lock);
 }
 
 static int child(void *ctx, const char *name, size_t len, uint8_t type, struct err *e)
@@ -180,21 +177,17 @@ static int child(void *ctx, const char *name, size_t len, uint8_t type, struct e
 			return 0;
 		type = S_ISDIR(st.st_mode) ? DT_DIR : DT_REG;
 	}
-	if (c->fs) {
-		if (!handle_key(c->fd, name, c->fs, &key, &mount)) {
-			if (!is_vanished(errno))
-				child_blind(c);
-			return 0;
-		}
-		/* Something is mounted on it: what is below is out of sight. */
-		if (mount != c->mount) {
-			if (c->flags & KNOWN_DEEP)
-				child_blind(c);
-			return 0;
-		}
-	}
+	/* What it is called is looked up under the lock: no rename is read between that and putting it down. */
 	pthread_mutex_lock(&c->s->lock);
-	child_found(c, name, &key, type == DT_DIR);
+	if (!c->fs || handle_key(c->fd, name, c->fs, &key, &mount)) {
+		/* Something is mounted on it: what is below is out of sight. */
+		if (!c->fs || mount == c->mount)
+			child_found(c, name, &key, type == DT_DIR);
+		else if (c->flags & KNOWN_DEEP)
+			is_blind(c);
+	} else if (!is_vanished(errno)) {
+		is_blind(c);
+	}
 	pthread_mutex_unlock(&c->s->lock);
 	return 0;
 }
@@ -203,8 +196,11 @@ static int child(void *ctx, const char *name, size_t len, uint8_t type, struct e
 static int not_armed(struct scan *c, int error, struct err *e)
 {
 	struct known_dir *d = known_dir(&c->s->known, c->ref.dir);
-	bool is_top = !d->up;
+	bool is_top;
 
+	if (!dir_is_there(c->s, c->ref))
+		return 0;
+	is_top = !d->up;
 	if (error == ENOSPC || error == ENOMEM)
 		source_blind(c->s, d->root, GAP_LIMIT);
 	else if (!is_vanished(error))
@@ -298,6 +294,17 @@ static int open_root(struct source *s, struct dir_ref ref, int *out)
 	return r ? -1 : 0;
 }
 
+static int open_by_key(const struct scan *c)
+{
+	const struct known *k = &c->s->known;
+	const struct known_key *key =
+	    &known_object(k, known_dir(k, c->ref.dir)->object)->key;
+	int fd = fanotify_source_open_dir(c->s, key, O_RDONLY | O_NOATIME);
+
+	return fd < 0 && errno == EPERM ? fanotify_source_open_dir(c->s, key, O_RDONLY)
+					: fd;
+}
+
 static int scan_one(struct scan *c, int root_fd, struct buf *path, struct err *e)
 {
 	CLEANUP_FD int own = -1;
@@ -308,14 +315,21 @@ static int scan_one(struct scan *c, int root_fd, struct buf *path, struct err *e
 
 	pthread_mutex_lock(&c->s->lock);
 	todo = begin(c, path);
+	if (todo && c->fs)
+		fd = open_by_key(c);
+	error = errno;
 	pthread_mutex_unlock(&c->s->lock);
 	if (!todo)
 		return 0;
-	if (root_fd < 0 && !open_root(c->s, c->ref, &own))
-		root_fd = own;
-	if (root_fd >= 0)
-		fd = open_below(root_fd, path->len ? path->data : (char[]){""});
-	error = fd < 0 ? errno : 0;
+	if (fd < 0 && !(c->fs && error == ESTALE)) {
+		if (root_fd < 0 && !open_root(c->s, c->ref, &own))
+			root_fd = own;
+		if (root_fd >= 0)
+			fd = open_below(root_fd, path->len ? path->data : (char[]){""});
+		error = errno;
+	}
+	if (fd >= 0)
+		error = 0;
 	/* A subvolume of btrfs is another file system in the same mount. */
 	if (fd >= 0 && (fstat(fd, &st) || st.st_dev != c->dev))
 		error = EXDEV;
@@ -336,8 +350,11 @@ static int scan_one(struct scan *c, int root_fd, struct buf *path, struct err *e
 		d->flags |= KNOWN_SCANNED;
 	}
 	pthread_mutex_unlock(&c->s->lock);
-	if (armed && !list_it(c))
-		child_blind(c);
+	if (armed && !list_it(c)) {
+		pthread_mutex_lock(&c->s->lock);
+		is_blind(c);
+		pthread_mutex_unlock(&c->s->lock);
+	}
 	return r;
 }
 
