@@ -152,25 +152,39 @@ void queue_add(struct dir_queue *q, struct source *s, uint32_t dir)
 	known_dir(&s->known, dir)->flags |= KNOWN_QUEUED;
 }
 
+/*
+ * Makes the one that is known fit to what is said of it; KNOWN_NONE: none is known (any more). A directory that would be in
+ * itself is forgotten: something above it is out of date, and it will be found where it is. So is what is said to be
+ * another type, unless it has proved to be a directory: then a listing was out of date.
+ */
+static uint32_t fit(
+    struct known *k, uint32_t object, uint32_t up, const char *name, bool is_dir)
+{
+	uint32_t dir = object ? known_as_dir(k, object) : KNOWN_NONE;
+
+	if (object && !dir == !is_dir && known_move(k, object, up, name))
+		return object;
+	if (dir && !is_dir && (known_dir(k, dir)->flags & KNOWN_SCANNED))
+		return object;
+	if (object)
+		known_remove(k, object);
+	return KNOWN_NONE;
+}
+
 uint32_t source_place(struct source *s, uint32_t up, const char *name,
     const struct known_key *key, bool is_dir)
 {
 	struct known *k = &s->known;
 	const struct known_dir *d = known_dir(k, up);
+	const struct dir_ref there = dir_ref(s, up);
 	uint32_t root = d->root, flags = d->flags, object, dir;
 
-	object = known_in_root(k, key, root);
-	if (object && !known_as_dir(k, object) == is_dir) {
-		known_remove(k, object);
-		object = KNOWN_NONE;
-	}
-	/* In itself, so something above is out of date: it will be found again where it is. */
-	if (object && !known_move(k, object, up, name)) {
-		known_remove(k, object);
-		return KNOWN_NONE;
-	}
+	object = fit(k, known_in_root(k, key, root), up, name, is_dir);
 	if (object)
 		return known_as_dir(k, object);
+	/* It may have been above `up`. */
+	if (!dir_is_there(s, there))
+		return KNOWN_NONE;
 	if (known_full(k)) {
 		source_blind(s, root, GAP_LIMIT);
 		return KNOWN_NONE;

@@ -151,7 +151,7 @@ static void child_found(
 		if (c->hits)
 			d->flags |= KNOWN_TOLD;
 	}
-	if (c->hits)
+	if (c->hits && is_current(c))
 		hits_add(c->s, c->hits, c->ref.dir, name,
 		    SOURCE_ADDED | (is_dir ? SOURCE_DIRECTORY : 0));
 }
