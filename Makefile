@@ -11,6 +11,7 @@
 #   make check-matrix   all that has to do with builds, on every engine, driver and kind of user (root)
 #   make check-service  root on the store of a rootless user (root)
 #   make check-watch    the watcher on real stores (root)
+#   make check-watched  the corpora under a watcher, with both sources, on every engine, driver and kind of user (root)
 #   make lint bench fuzz install uninstall clean
 
 VERSION := 0.1.0
@@ -167,6 +168,10 @@ mutations: $B/mutations/mutations
 check-hook: $B/layerseal $B/layerseal-hook
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/hook/run
 
+check-watched: $B/layerseal
+	$(Q)for source in fanotify inotify; do for corpus in attacks benign; do \
+		LAYERSEAL=$(abspath $B/layerseal) tests/$$corpus/run --$$source || exit; done; done
+
 check-watch: $B/layerseal
 	$(Q)LAYERSEAL=$(abspath $B/layerseal) tests/watch/run
 
@@ -216,6 +221,6 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $B/src/cli/main.d $B/src/cli/hook_main.d $(wildcard $B/tests/*/*.d)
-.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan check-hook check-service check-watch crash mutations attacks \
+.PHONY: all check check-unit check-fuzz check-mutations check-cli check-audit check-asan check-hook check-service check-watch check-watched crash mutations attacks \
 	benign fuzz bench lint install uninstall clean
 .SECONDARY:

@@ -260,9 +260,11 @@ static void by_setxattr(struct area *a)
 
 static void by_setflags(struct area *a)
 {
-	int flags = FS_NODUMP_FL;
+	int fd = open_it(a, O_RDONLY), flags;
 
-	MUST(ioctl(open_it(a, O_RDONLY), FS_IOC_SETFLAGS, &flags) == 0);
+	MUST(ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0);
+	flags |= FS_NODUMP_FL;
+	MUST(ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0);
 }
 
 /* ---- names ---- */
