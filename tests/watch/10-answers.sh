@@ -133,7 +133,12 @@ metrics() {
 	watch_start "$SOURCE"
 	chmod 777 "$TREE/opt.txt"
 	watch_expect tree-mode /opt.txt
-	sleep 1.5
+	# It is written four times a minute.
+	tries=0
+	until grep -q 'layerseal_watch_alarms_total.* [1-9]' "$WORK/tmp/layerseal.prom" || [ $tries -gt 200 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
 	expect_grep '^layerseal_watch_alarms_total.* [1-9]' "$WORK/tmp/layerseal.prom"
 	watch_settings=
 }
