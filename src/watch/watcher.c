@@ -3,6 +3,7 @@
 #include "watch/watcher.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -212,8 +213,7 @@ static int work(struct watcher *w, const struct questions *q, struct err *e)
 /* It is tried again, unless it is for who opens ledger and store. */
 static void take_failure(struct watcher *w, int r, const struct err *e)
 {
-	/* That happens in ordinary life: nothing to tell. */
-	if (!w->remounted && (!w->unverifiable || r == ERR_LEDGER))
+	if (!w->unverifiable || r == ERR_LEDGER)
 		watcher_tell(w, NOTICE_UNVERIFIABLE, e->msg, 0);
 	w->unverifiable = true;
 	w->complete = false;
@@ -365,8 +365,14 @@ int watcher_start(const struct watcher_options *o, struct watcher **out, struct 
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->x.work, &attr);
 	pthread_condattr_destroy(&attr);
+	w->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (w->mountinfo < 0) {
+		free(w);
+		return err_sys(e, "/proc/self/mountinfo");
+	}
 	rc = pthread_create(&w->thread, NULL, run, w);
 	if (rc) {
+		close(w->mountinfo);
 		errno = rc;
 		free(w);
 		return err_sys(e, "the watcher's thread");
@@ -379,6 +385,7 @@ static void release(struct watcher *w)
 {
 	watcher_forget(w);
 	watcher_drop_records(w);
+	base_close_p(&w->mountinfo);
 	questions_release(&w->x.pending);
 	for (size_t i = 0; i < w->x.n_asked; i++)
 		request_release(&w->x.asked[i].request);

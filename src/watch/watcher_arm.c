@@ -331,7 +331,7 @@ void watcher_forget(struct watcher *w)
 	for (size_t i = 0; i < w->n_layers; i++)
 		findings_release(&w->layers[i].found);
 	free(w->layers);
-	free(w->mounts);
+	free(w->unusual_mounts);
 	findings_release(&w->structure);
 	told_release(&w->told);
 }

@@ -5,12 +5,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "ledger/ledger_dir.h"
+#include "store/mountinfo.h"
 #include "watch/watcher_impl.h"
+
+#define MOUNTINFO "/proc/self/mountinfo"
+/* A store with more paths of mounts in it than that is as good as one with these. */
+#define MOUNTS_MAX (1U << 20)
 
 static bool is_same(int dirfd, const char *name, int fd)
 {
@@ -23,47 +29,68 @@ static bool is_same(int dirfd, const char *name, int fd)
 	       then.st_ino == now.st_ino;
 }
 
+/* ---- mounts ---- */
+
+/* Where engines mount: their directory over itself, containers, what belongs to containers, volumes. */
+static bool is_usual_mount(const char *point, const char *driver)
+{
+	size_t len = strlen(driver);
+	const char *in = point + len + 1;
+
+	if (strncmp(point, "volumes/", 8) == 0)
+		return true;
+	if (strncmp(point, driver, len) != 0)
+		return false;
+	if (point[len] != '/')
+		return point[len] == '\0' ||
+		       strncmp(point + len, "-containers/", 12) == 0;
+	return strlen(in) > ENTRY_ID_LEN && strncmp(in + ENTRY_ID_LEN, "/merged", 7) == 0;
+}
+
+struct mounts {
+	const struct watcher *w;
+	const char *place;
+	struct buf *unusual;
+};
+
+static bool note_mount(void *ctx, const char *point, const char *rest)
+{
+	struct mounts *m = ctx;
+	const char *driver = store_driver_name(m->w->g->store->config->driver);
+	struct err full;
+
+	(void)rest;
+	return is_usual_mount(point + strlen(m->place) + 1, driver) ||
+	       buf_addf(m->unusual, &full, "%s\n", point) == 0;
+}
+
 /*
- * Which mount a directory is reached by. Where another one was put on top, as podman puts its directory on itself when it
- * begins to work, the descriptors of before do not see what is mounted below the new one.
+ * Descriptors from before do not see what is mounted below a mount that came on top of them, and engines mount their
+ * directory over itself all the time. So what is mounted where none does is looked at with descriptors of its own time.
  */
-static uint64_t mount_of(const char *place, const char *name)
-{
-	CLEANUP_FREE char *path = xasprintf("%s/%s", place, name);
-	struct statx sx;
-
-	return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &sx) == 0 &&
-		       (sx.stx_mask & STATX_MNT_ID)
-		   ? sx.stx_mnt_id
-		   : 0;
-}
-
-/* Of each place, its own and that of the driver's directory. */
-static uint64_t *mounts_now(const struct watcher *w)
-{
-	const struct store *s = w->g->store;
-	uint64_t *mounts = xcalloc(2 * s->n_places, sizeof(*mounts));
-
-	for (size_t i = 0; i < s->n_places; i++) {
-		mounts[2 * i] = mount_of(s->places[i].path, ".");
-		mounts[2 * i + 1] =
-		    mount_of(s->places[i].path, store_driver_name(s->config->driver));
-	}
-	return mounts;
-}
-
 static int follow_mounts(struct watcher *w, struct err *e)
 {
-	CLEANUP_FREE uint64_t *now = mounts_now(w);
-	size_t bytes = 2 * w->g->store->n_places * sizeof(*now);
+	struct pollfd changed = {.fd = w->mountinfo, .events = POLLPRI};
+	const struct store *s = w->g->store;
+	CLEANUP_BUF struct buf now;
+	bool first = w->unusual_mounts == NULL;
+	int r = 0;
 
-	if (!w->mounts)
-		w->mounts = take_ptr(now);
-	else if (memcmp(now, w->mounts, bytes) != 0)
-		w->remounted = true;
-	return w->remounted ? err_set(e, ERR_LEDGER, "store %s: it was mounted anew",
-				  w->g->store->config->graphroot)
-			    : 0;
+	buf_init(&now, MOUNTS_MAX);
+	if (!first && poll(&changed, 1, 0) == 0)
+		return 0;
+	for (size_t i = 0; !r && i < s->n_places; i++)
+		r = mountinfo_below(MOUNTINFO, s->places[i].path, note_mount,
+		    &(struct mounts){w, s->places[i].path, &now}, e);
+	if (r)
+		return r;
+	if (!first && strcmp(now.data, w->unusual_mounts) != 0)
+		return err_set(e, ERR_LEDGER,
+		    "store %s: something was mounted in it, or unmounted",
+		    s->config->graphroot);
+	free(w->unusual_mounts);
+	w->unusual_mounts = buf_take(&now);
+	return 0;
 }
 
 int watcher_follow_store(struct watcher *w, struct err *e)

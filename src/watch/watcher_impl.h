@@ -85,8 +85,8 @@ struct watcher {
 	struct findings structure; /* of everything but the trees of layers */
 	size_t layers_seen, images_seen, cache_mounts_seen;
 	struct stat ledger_file; /* as it was before it was last read */
-	bool remounted;
-	uint64_t *mounts; /* by which the places are reached */
+	int mountinfo;		 /* for poll(): something was mounted */
+	char *unusual_mounts; /* in the store, each on a line; NULL: not looked at yet */
 	struct told told;
 	struct asked *waiting; /* requests that are being worked for */
 	size_t n_waiting;
@@ -137,10 +137,7 @@ MUSTUSE int watcher_judge(struct watcher *w, const struct questions *q, struct e
 
 /* What was appended to the ledger since it was read, by whomever, counts for the next verdict. */
 MUSTUSE int watcher_follow_ledger(struct watcher *w, struct err *e);
-/*
- * ERR_LEDGER: the directories of the store are not those any more that were opened; or, with `remounted`, they are, and
- * have to be opened anew, for something was mounted on top.
- */
+/* ERR_LEDGER: the directories of the store are not those any more that were opened, or not all of them. */
 MUSTUSE int watcher_follow_store(struct watcher *w, struct err *e);
 /* Records and structure, with cache mounts if they were touched. */
 MUSTUSE int watcher_look(struct watcher *w, struct err *e);

@@ -99,6 +99,8 @@ status() {
 	[ "$(status_of_watcher .verdict)" = violated ]
 	expect_exit 0 asked status
 	expect_grep 'watcher' "$OUT"
+	# Entries are written once a second.
+	sleep 2.5
 	layerseal log >"$WORK/log"
 	expect_grep ' alarm ' "$WORK/log"
 }
