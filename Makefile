@@ -114,7 +114,7 @@ $B/cli/%: $B/tests/cli/%.o $B/liblayerseal.a
 check: check-unit check-fuzz check-mutations check-cli check-audit
 
 check-unit: $(UNIT)
-	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' -j2 $(UNIT)
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove -e tests/lib/unit -j2 $(UNIT)
 
 check-fuzz: $(FUZZ:%=$B/fuzz/%)
 	$(Q)scripts/replay-corpora $B/fuzz

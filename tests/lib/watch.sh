@@ -61,12 +61,13 @@ watch_pass() {
 
 watch_count() { jq -c "select($1)" "$WATCH_LOG" 2>/dev/null | wc -l; }
 
-# watch_wait FILTER N: until so many lines match; machines may be slow.
+# watch_wait FILTER N: until so many lines match; machines may be slow, also to start it.
 watch_wait() {
 	tries=0
 	until [ "$(watch_count "$1")" -ge "$2" ]; do
 		tries=$((tries + 1))
-		[ $tries -lt 150 ] && watch_signal 0 || return 1
+		[ $tries -lt 150 ] || return 1
+		[ $tries -lt 30 ] || watch_signal 0 || return 1
 		sleep 0.1
 	done
 }

@@ -85,8 +85,7 @@ moved_away() {
 	echo evil >"$TREE/opt.txt"
 	expect_exit 1 asked verify --json
 	expect_finding tree-content /opt.txt
-	watch_wait '.kind == "ready"' 2 || fail 'it did not find the store again'
-	by_watcher 1
+	by_watcher_again 1
 }
 # What cannot be looked at is unverifiable, which whoever asks sees for himself.
 mounted() {
@@ -122,7 +121,7 @@ replaced_ledger() {
 	mv "$LEDGER" "$WORK/tmp/ledger"
 	expect_exit 3 asked verify --json
 	mv "$WORK/tmp/ledger" "$LEDGER"
-	watch_wait '.kind == "ready"' 2 || by_watcher 0 || fail 'it did not find the ledger again'
+	by_watcher_again 0
 }
 # An older ledger put back: nobody says clean.
 rolled_back() {

@@ -8,6 +8,16 @@ by_watcher() {
 	[ "$(jq -r .watcher.source "$OUT")" = "$SOURCE" ] || fail "not the watcher's verdict: $(head -c 900 "$OUT")"
 }
 
+# by_watcher_again STATUS: as soon as the watcher has opened ledger and store anew.
+by_watcher_again() {
+	tries=0
+	until asked verify --json >"$OUT" 2>"$ERR"; [ "$(jq -r '.watcher.source // "none"' "$OUT")" != none ] || [ $tries -gt 75 ]; do
+		sleep 0.2
+		tries=$((tries + 1))
+	done
+	by_watcher "$1"
+}
+
 # by_itself STATUS: verify looks for itself.
 by_itself() {
 	expect_exit "$1" asked verify --json
