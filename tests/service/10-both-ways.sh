@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 what='what root seals is what the user seals; what each sealed is clean to the other'
-# The seals of a ledger, without what belongs to the ledger: number, time, store and the keyed statprint.
+# The seals of a ledger, without what belongs to the ledger: number, time, store and what is keyed: statprint and scrub.
 seals() {
 	"$@" log --json | jq -cS '.entries[]? // . | select(.op | startswith("seal"))
-		| del(.seq, .time, .store, .statprint, .size, .leaf, .index)' | sort
+		| del(.seq, .time, .store, .statprint, .scrub, .size, .leaf, .index)' | sort
 }
 operate() {
 	user_place
