@@ -5,17 +5,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define CONNECT_PAUSE_MS 10
-
-int64_t stream_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int too_late(struct err *e)
 {
@@ -33,7 +26,7 @@ int stream_connect(
 			err_sys(e, "cannot connect");
 			return nobody ? (e->code = ERR_NOT_FOUND) : e->code;
 		}
-		if (stream_now_ms() >= deadline)
+		if (clock_now_ms() >= deadline)
 			return too_late(e);
 		(void)poll(NULL, 0, CONNECT_PAUSE_MS);
 	}
@@ -45,7 +38,7 @@ static int wait_until(int fd, short events, int64_t deadline, struct err *e)
 	struct pollfd p = {.fd = fd, .events = events};
 
 	for (;;) {
-		int64_t left = deadline - stream_now_ms();
+		int64_t left = deadline - clock_now_ms();
 		int n = left > 0 ? poll(&p, 1, (int)left) : 0;
 
 		if (n > 0)

@@ -10,8 +10,6 @@
 
 #include "base/err.h"
 
-int64_t stream_now_ms(void);
-
 /* ERR_NOT_FOUND: nobody listens there. ERR_IO. */
 MUSTUSE int stream_connect(
     int fd, const struct sockaddr_un *address, int64_t deadline, struct err *e);

@@ -161,6 +161,9 @@ MUSTUSE int cli_discover(const struct cli *c, const struct store_options *option
 /* Reads the settings again; what it was is kept if they cannot be read. */
 MUSTUSE int cli_reload_config(struct cli *c, struct err *e);
 
+/* On standard error. For what does not end the run; main() does it with an error that a command returns. */
+void cli_print_error(const struct err *e);
+
 /* Refuses options and arguments a command does not have; *e names them. `verb`: "seal", "key show". */
 int cli_usage_error(struct err *e, const char *verb, const char *what);
 

@@ -4,12 +4,9 @@
  * store are not what they were; and `layerseal watch seal`, which asks a watcher that runs.
  */
 #include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/esc.h"
 #include "cli/cli.h"
 #include "cli/consult.h"
 #include "cli/watcher.h"
@@ -120,13 +117,6 @@ static int open_all(
 
 /* ---- the service ---- */
 
-static void say(const struct err *e)
-{
-	CLEANUP_FREE char *text = esc_str(e->msg);
-
-	fprintf(stderr, "layerseal: %s\n", text);
-}
-
 /* Once, from opening to an end. */
 static int watch_once(struct cli *c, const struct arguments *a, struct daemon *d,
     enum daemon_end *end, struct err *e)
@@ -146,7 +136,7 @@ static int watch_once(struct cli *c, const struct arguments *a, struct daemon *d
 	if (!r && *end == DAEMON_END)
 		outlet_end(w.outlet);
 	if (!r && *end == DAEMON_LOST)
-		say(&why);
+		cli_print_error(&why);
 	return r;
 }
 
@@ -164,12 +154,12 @@ static int watch_on(
 		if (end == DAEMON_RELOAD) {
 			notify_reloading();
 			if (cli_reload_config(c, &why))
-				say(&why);
+				cli_print_error(&why);
 		}
 		began = time(NULL);
 		r = watch_once(c, a, d, &end, &why);
 		if (r)
-			say(&why);
+			cli_print_error(&why);
 		/* What is lost again at once would be so for ever. */
 		if (r || (end == DAEMON_LOST && time(NULL) - began < RETRY_S))
 			r = daemon_wait(d, RETRY_S, &end, e);
@@ -184,6 +174,7 @@ static int run_watcher(struct cli *c, const struct arguments *a, struct err *e)
 	CLEANUP_FREE char *socket = consult_socket(c, &owner);
 	struct daemon *d;
 	int r = daemon_open(socket, &d, e);
+
 	if (r)
 		return r;
 	r = watch_on(c, a, d, e);

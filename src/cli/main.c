@@ -377,6 +377,13 @@ static void mend_inheritance(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+void cli_print_error(const struct err *e)
+{
+	CLEANUP_FREE char *text = esc_str(e->msg);
+
+	fprintf(stderr, "layerseal: %s\n", text);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli c = {.passphrase_fd = -1};
@@ -386,9 +393,7 @@ int main(int argc, char **argv)
 	mend_inheritance();
 	status = dispatch(&c, argc, argv, &e);
 	if (status < 0) {
-		CLEANUP_FREE char *text = esc_str(e.msg);
-
-		fprintf(stderr, "layerseal: %s\n", text);
+		cli_print_error(&e);
 		status = err_exit_status(&e);
 	}
 	free(c.ledger_dir);

@@ -91,10 +91,7 @@ void report_remedies(FILE *to, const struct findings *list)
 
 void report_findings_json(struct jsonout *j, const struct findings *list)
 {
-	jsonout_begin(j, "findings", '[');
-	for (size_t i = 0; i < list->n; i++)
-		finding_json(j, NULL, &list->v[i]);
-	jsonout_end(j, ']');
+	findings_json(j, list);
 	jsonout_u64(j, "findings_dropped", list->dropped);
 }
 

@@ -43,19 +43,17 @@ static void print_time(const char *name, const json_t *value)
 	printf("  %-9s %s\n", name, when);
 }
 
-static void print_gaps(const json_t *gaps)
+static void print_gaps(json_t *gaps)
 {
 	const char *name;
 	const json_t *count;
-	json_t *all = json_copy((json_t *)(uintptr_t)gaps);
 
-	json_object_foreach(all, name, count)
+	json_object_foreach(gaps, name, count)
 	{
 		if (json_integer_value(count))
 			printf("  gap       %s: %lld\n", name,
 			    (long long)json_integer_value(count));
 	}
-	json_decref(all);
 }
 
 static void print_document(const json_t *d)

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/stream.h"
 
 #define FAILURE 5
@@ -72,7 +73,7 @@ static int ask(
 	CLEANUP_FD int fd =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int64_t deadline = stream_now_ms() + a->timeout;
+	int64_t deadline = clock_now_ms() + a->timeout;
 	int r;
 
 	if (fd < 0)

@@ -5,8 +5,8 @@
  * not change, not even for a moment.
  */
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "guard/build_impl.h"
 
 #define TRIES 8
@@ -237,24 +237,16 @@ static int look(struct build *b, const struct verify_options *o, bool last, stru
 	return r ? r : look(b, o, true, e);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int build_look(struct build *b, struct err *e)
 {
 	const struct verify_options o = {.without_trees = true};
-	int64_t began = now_ms(), took;
+	int64_t began = clock_now_ms(), took;
 	int r;
 
 	if (began < b->next_look || !changes_records(b->changes))
 		return 0;
 	r = look(b, &o, false, e);
-	took = now_ms() - began;
+	took = clock_now_ms() - began;
 	b->next_look = began + (took * LOOK_SHARE > LOOK_EVERY_MS ? took * LOOK_SHARE
 								  : LOOK_EVERY_MS);
 	return r;

@@ -17,3 +17,11 @@ void finding_json(struct jsonout *j, const char *name, const struct finding *f)
 	jsonout_str(j, "found", f->found);
 	jsonout_end(j, '}');
 }
+
+void findings_json(struct jsonout *j, const struct findings *list)
+{
+	jsonout_begin(j, "findings", '[');
+	for (size_t i = 0; i < list->n; i++)
+		finding_json(j, NULL, &list->v[i]);
+	jsonout_end(j, ']');
+}

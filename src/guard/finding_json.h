@@ -8,5 +8,7 @@
 
 /* `name`: as jsonout_begin() has it. */
 void finding_json(struct jsonout *j, const char *name, const struct finding *f);
+/* Array "findings" into an open object. */
+void findings_json(struct jsonout *j, const struct findings *list);
 
 #endif

@@ -9,9 +9,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "store/engineconf.h"
 #include "store/store.h"
@@ -93,22 +93,14 @@ static NORETURN void child(
 
 /* ---- the parent ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* All of it, or what there is when the time is over. */
 static void hear(int fd, struct buf *answer)
 {
-	int64_t until = now_ms() + PATIENCE_MS, left;
+	int64_t until = clock_now_ms() + PATIENCE_MS, left;
 	char part[4096];
 	struct err e;
 
-	while ((left = until - now_ms()) > 0) {
+	while ((left = until - clock_now_ms()) > 0) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		ssize_t n;
 

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/stream.h"
 
@@ -97,7 +98,7 @@ static int connect_to(
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(e, "socket");
-	r = stream_connect(fd, &address, stream_now_ms() + CONNECT_MS, e);
+	r = stream_connect(fd, &address, clock_now_ms() + CONNECT_MS, e);
 	if (!r)
 		r = check_peer(fd, ledger_owner, e);
 	if (!r)
@@ -150,7 +151,7 @@ int client_exchange(int fd, const struct request *q, struct answer *out, struct 
 {
 	CLEANUP_BUF struct buf request;
 	CLEANUP_BUF struct buf answer;
-	int64_t deadline = stream_now_ms() + q->wait_ms + EXTRA_MS;
+	int64_t deadline = clock_now_ms() + q->wait_ms + EXTRA_MS;
 	struct err unheard;
 	int r;
 

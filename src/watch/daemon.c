@@ -2,15 +2,14 @@
 /* daemon.c: see daemon.h. */
 #include "watch/daemon.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/jsonout.h"
 #include "watch/control.h"
 #include "watch/notify.h"
@@ -132,14 +131,6 @@ static void send_answers(struct daemon *d)
 
 /* ---- time ---- */
 
-static int64_t clock_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void start_clocks(struct daemon *d)
 {
 	d->ticked_ms = clock_ms(CLOCK_BOOTTIME);
@@ -221,8 +212,8 @@ static bool turn(struct daemon *d, enum daemon_end *end, struct err *e)
 		return true;
 	}
 	if (d->control)
-		control_serve(d->control, p + POLL_CONTROL, n - POLL_CONTROL,
-		    clock_ms(CLOCK_MONOTONIC));
+		control_serve(
+		    d->control, p + POLL_CONTROL, n - POLL_CONTROL, clock_now_ms());
 	return false;
 }
 
@@ -249,7 +240,7 @@ int daemon_run(struct daemon *d, const struct watcher_options *o, enum daemon_en
 		return r;
 	start_clocks(d);
 	while (!turn(d, end, why)) {
-		int64_t now = clock_ms(CLOCK_MONOTONIC);
+		int64_t now = clock_now_ms();
 
 		if (now - ticked >= TICK_MS)
 			tick(d);
@@ -266,9 +257,9 @@ int daemon_run(struct daemon *d, const struct watcher_options *o, enum daemon_en
 
 int daemon_wait(struct daemon *d, unsigned seconds, enum daemon_end *end, struct err *e)
 {
-	int64_t until = clock_ms(CLOCK_MONOTONIC) + (int64_t)seconds * 1000;
+	int64_t until = clock_now_ms() + (int64_t)seconds * 1000;
 
-	while (clock_ms(CLOCK_MONOTONIC) < until) {
+	while (clock_now_ms() < until) {
 		if (turn(d, end, e))
 			return 0;
 		notify_watchdog();

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "watch/outlet_impl.h"
 
 /* Collectors come so often; each time it is a write to the disk. */
@@ -68,14 +69,6 @@ static void dispatch(struct outlet *o, const struct notice *n)
 	command_tell(o->command, n);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- folding ---- */
 
 static size_t subject_of(const struct notice *n)
@@ -101,7 +94,7 @@ static void tell_folded(struct outlet *o, enum notice_kind k, size_t subject, ui
 	dispatch(o, &(struct notice){
 			.kind = NOTICE_FOLDED,
 			.folded = k,
-			.time_ms = now_ms(),
+			.time_ms = clock_ms(CLOCK_REALTIME),
 			.store = o->store,
 			.finding = has_class(k) ? &f : NULL,
 			.text = k == NOTICE_GAP ? gap_name((enum gap)subject) : NULL,
@@ -157,7 +150,7 @@ static void tell_untold(struct outlet *o, const char *text, uint64_t count)
 {
 	outlet_tell(o, &(struct notice){
 			   .kind = NOTICE_UNTOLD,
-			   .time_ms = now_ms(),
+			   .time_ms = clock_ms(CLOCK_REALTIME),
 			   .store = o->store,
 			   .text = text,
 			   .count = count,
@@ -189,8 +182,9 @@ void outlet_tick(struct outlet *o, int64_t ms)
 
 void outlet_end(struct outlet *o)
 {
-	outlet_tell(o,
-	    &(struct notice){.kind = NOTICE_END, .time_ms = now_ms(), .store = o->store});
+	outlet_tell(o, &(struct notice){.kind = NOTICE_END,
+			   .time_ms = clock_ms(CLOCK_REALTIME),
+			   .store = o->store});
 }
 
 void outlet_free(struct outlet *o)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "watch/outlet_impl.h"
 
@@ -76,10 +77,8 @@ static char *as_folded(uint64_t count)
 {
 	struct notice n = {.kind = NOTICE_FOLDED, .folded = NOTICE_ALARM, .count = count};
 	CLEANUP_JSONOUT struct jsonout j;
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	n.time_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	n.time_ms = clock_ms(CLOCK_REALTIME);
 	jsonout_init(&j);
 	notice_json(&j, &n);
 	return buf_take(&j.text);

@@ -15,14 +15,6 @@
 /* What a look costs, it may cost again after this many times as long: an engine at work touches records all the time. */
 #define LOOK_REST 4
 
-int64_t watcher_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void watcher_wake(struct watcher *w)
 {
 	(void)!write(w->o.wake_fd, &(uint64_t){1}, sizeof(uint64_t));
@@ -37,7 +29,7 @@ static void take_event(void *ctx, const struct source_event *ev)
 	pthread_mutex_lock(&w->x.mutex);
 	if (questions_none(&w->x.pending))
 		pthread_cond_signal(&w->x.work);
-	questions_add(&w->x.pending, ev, watcher_now_ms());
+	questions_add(&w->x.pending, ev, clock_now_ms());
 	pthread_mutex_unlock(&w->x.mutex);
 }
 
@@ -74,7 +66,7 @@ void watcher_ask(struct watcher *w, uint64_t client, struct request *r)
 	w->x.asked[w->x.n_asked++] = (struct asked){
 	    .client = client,
 	    .request = *r,
-	    .until_ms = watcher_now_ms() + r->wait_ms,
+	    .until_ms = clock_now_ms() + r->wait_ms,
 	};
 	pthread_cond_signal(&w->x.work);
 	pthread_mutex_unlock(&w->x.mutex);
@@ -160,10 +152,10 @@ static bool is_look_due(const struct watcher *w, int64_t now)
 
 static int look_rested(struct watcher *w, struct err *e)
 {
-	int64_t began = watcher_now_ms(), ended;
+	int64_t began = clock_now_ms(), ended;
 	int r = watcher_look(w, e);
 
-	ended = watcher_now_ms();
+	ended = clock_now_ms();
 	w->rested_ms = ended + LOOK_REST * (ended - began);
 	return r;
 }
@@ -173,7 +165,7 @@ static int pass(struct watcher *w, struct err *e)
 	bool first = !w->complete;
 	int r;
 
-	w->pass_due = watcher_now_ms() + (int64_t)w->o.config->watch.pass_s * 1000;
+	w->pass_due = clock_now_ms() + (int64_t)w->o.config->watch.pass_s * 1000;
 	/* What could not be armed is tried again. */
 	if (is_blind(w))
 		watcher_disarm_all(w);
@@ -188,7 +180,7 @@ static int pass(struct watcher *w, struct err *e)
 /* One round of what is due. */
 static int work(struct watcher *w, const struct questions *q, struct err *e)
 {
-	int64_t now = watcher_now_ms();
+	int64_t now = clock_now_ms();
 	int r;
 
 	take_gaps(w, q->gaps);
@@ -217,7 +209,7 @@ static void take_failure(struct watcher *w, int r, const struct err *e)
 		watcher_tell(w, NOTICE_UNVERIFIABLE, e->msg, 0);
 	w->unverifiable = true;
 	w->complete = false;
-	w->retry_due = watcher_now_ms() + RETRY_MS;
+	w->retry_due = clock_now_ms() + RETRY_MS;
 	if (r != ERR_LEDGER && r != ERR_INTERNAL)
 		return;
 	pthread_mutex_lock(&w->x.mutex);
@@ -256,7 +248,7 @@ static void show_figures(struct watcher *w)
 
 static void tick(struct watcher *w)
 {
-	int64_t now = watcher_now_ms();
+	int64_t now = clock_now_ms();
 	struct watch_figures figures;
 
 	if (now < w->tick_due)
@@ -330,7 +322,7 @@ static void *run(void *ctx)
 		struct err e;
 		int r = 0;
 
-		if (!is_lost(w) && (!w->unverifiable || watcher_now_ms() >= w->retry_due))
+		if (!is_lost(w) && (!w->unverifiable || clock_now_ms() >= w->retry_due))
 			r = work(w, &q, &e);
 		else
 			w->complete = false;

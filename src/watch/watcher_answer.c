@@ -90,10 +90,7 @@ static void seal(struct watcher *w, const struct request *r, struct answer *a)
 	jsonout_u64(&j, "names", result.names);
 	jsonout_u64(&j, "unchanged", result.unchanged);
 	jsonout_u64(&j, "refused", result.refused);
-	jsonout_begin(&j, "findings", '[');
-	for (size_t i = 0; i < result.findings.n; i++)
-		finding_json(&j, NULL, &result.findings.v[i]);
-	jsonout_end(&j, ']');
+	findings_json(&j, &result.findings);
 	jsonout_end(&j, '}');
 	a->status = ANSWER_DONE;
 	a->document = buf_take(&j.text);
@@ -115,7 +112,7 @@ static bool try_to_answer(struct watcher *w, const struct asked *q)
 		seal(w, &q->request, &a);
 	else if (watcher_knows(w))
 		fill_verdict(w, &a);
-	else if (watcher_now_ms() < q->until_ms && !w->blind && !w->unverifiable)
+	else if (clock_now_ms() < q->until_ms && !w->blind && !w->unverifiable)
 		return false;
 	else
 		answer_say(&a, ANSWER_UNKNOWN, "%s", why_not(w));

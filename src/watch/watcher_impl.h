@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "guard/verify.h"
 #include "watch/questions.h"
 #include "watch/told.h"
@@ -109,7 +110,6 @@ struct watcher {
 	struct watch_figures figures;		 /* copied to x.figures */
 };
 
-int64_t watcher_now_ms(void);
 /* The other thread has something to do. */
 void watcher_wake(struct watcher *w);
 
@@ -139,6 +139,8 @@ MUSTUSE int watcher_judge(struct watcher *w, const struct questions *q, struct e
 MUSTUSE int watcher_follow_ledger(struct watcher *w, struct err *e);
 /* ERR_LEDGER: the directories of the store are not those any more that were opened, or not all of them. */
 MUSTUSE int watcher_follow_store(struct watcher *w, struct err *e);
+/* ---- watcher_look.c ---- */
+
 /* Records and structure, with cache mounts if they were touched. */
 MUSTUSE int watcher_look(struct watcher *w, struct err *e);
 /* The trees of layers that are not known. */

@@ -170,7 +170,7 @@ static void take_measured(struct watcher *w, struct watched_layer *l,
 	if (l->found.n)
 		return;
 	l->stale = true;
-	w->stale_due = watcher_now_ms() + RENEW_AFTER_MS;
+	w->stale_due = clock_now_ms() + RENEW_AFTER_MS;
 	watcher_tell_touched(w, l->id, q->first);
 }
 

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watcher_look.c: looks at the store. What a look finds takes the place of what was found before. */
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/hex.h"
-#include "guard/ask.h"
 #include "guard/inflight.h"
-#include "store/cachemounts.h"
 #include "watch/watcher_impl.h"
 
 /* ---- what a verification found, divided ---- */
@@ -41,11 +36,15 @@ static void divide(struct watcher *w, const struct findings *from, bool caches)
 /* ---- looks ---- */
 
 struct look {
-	const char **trees; /* NULL: of all layers */
+	const char **trees; /* of these layers, sorted, perhaps of none; NULL: of all */
 	size_t n_trees;
-	bool no_trees;
 	bool caches;
 };
+
+static bool has_trees(const struct look *k)
+{
+	return !k->trees || k->n_trees;
+}
 
 /* Both lists are sorted. */
 static void mark_answered(struct watcher *w, const struct look *k)
@@ -57,7 +56,7 @@ static void mark_answered(struct watcher *w, const struct look *k)
 		bool named = n < k->n_trees && strcmp(k->trees[n], l->id) == 0;
 
 		n += named;
-		l->answered = !k->no_trees && (!k->trees || named);
+		l->answered = !k->trees || named;
 		if (!l->answered)
 			continue;
 		findings_release(&l->found);
@@ -86,7 +85,7 @@ static int look(struct watcher *w, const struct look *k, struct err *e)
 	    .cached = true,
 	    .trees = k->trees,
 	    .n_trees = k->n_trees,
-	    .without_trees = k->no_trees && !caches,
+	    .without_trees = !has_trees(k) && !caches,
 	    .cache_mounts = {.dirs = (const char *const *)w->o.subject->cache_dirs.v,
 		.n_dirs = w->o.subject->cache_dirs.n,
 		.in_use = !caches},
@@ -111,49 +110,50 @@ static int look(struct watcher *w, const struct look *k, struct err *e)
 
 int watcher_look(struct watcher *w, struct err *e)
 {
-	/* An empty list of trees, which is not the same as none. */
-	const char *nothing[1];
+	const char *none[1];
 
-	return look(w,
-	    &(struct look){.trees = nothing, .no_trees = true, .caches = w->cache_asked},
-	    e);
+	return look(w, &(struct look){.trees = none, .caches = w->cache_asked}, e);
 }
 
-/* One flag for each layer: is its tree to be answered for. */
-static int look_at(struct watcher *w, const bool *which, struct err *e)
+static int look_at(
+    struct watcher *w, bool (*which)(const struct watched_layer *l), struct err *e)
 {
-	CLEANUP_FREE const char **trees = xcalloc(w->n_layers, sizeof(*trees));
+	CLEANUP_FREE const char **trees = NULL;
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->n_layers; i++) {
-		if (which[i])
-			trees[n++] = w->layers[i].id;
+		if (!which(&w->layers[i]))
+			continue;
+		trees = xreallocarray(trees, n + 1, sizeof(*trees));
+		trees[n++] = w->layers[i].id;
 	}
 	return n ? look(w, &(struct look){.trees = trees, .n_trees = n}, e) : 0;
 }
 
+static bool is_new(const struct watched_layer *l)
+{
+	return !l->known;
+}
+
 int watcher_look_at_new(struct watcher *w, struct err *e)
 {
-	CLEANUP_FREE bool *which = xcalloc(w->n_layers, sizeof(*which));
+	return look_at(w, is_new, e);
+}
 
-	for (size_t i = 0; i < w->n_layers; i++)
-		which[i] = !w->layers[i].known;
-	return look_at(w, which, e);
+static bool is_stale(const struct watched_layer *l)
+{
+	return l->stale;
 }
 
 int watcher_renew(struct watcher *w, struct err *e)
 {
-	CLEANUP_FREE bool *which = xcalloc(w->n_layers, sizeof(*which));
-
 	w->stale_due = 0;
-	for (size_t i = 0; i < w->n_layers; i++)
-		which[i] = w->layers[i].stale;
-	return look_at(w, which, e);
+	return look_at(w, is_stale, e);
 }
 
 int watcher_pass(struct watcher *w, struct err *e)
 {
-	int64_t began = watcher_now_ms();
+	int64_t began = clock_now_ms();
 	int r = look(w, &(struct look){.caches = true}, e);
 
 	if (r)
@@ -161,6 +161,6 @@ int watcher_pass(struct watcher *w, struct err *e)
 	w->complete = true;
 	w->figures.passes++;
 	w->figures.last_pass = time(NULL);
-	w->figures.pass_seconds = (double)(watcher_now_ms() - began) / 1000;
+	w->figures.pass_seconds = (double)(clock_now_ms() - began) / 1000;
 	return 0;
 }

@@ -14,7 +14,7 @@
 /* False: it is counted, and the next one that is written says so. */
 static bool may_record(struct watcher *w)
 {
-	int64_t now = watcher_now_ms();
+	int64_t now = clock_now_ms();
 
 	if (!ledger_writable(w->g->ledger))
 		return false;

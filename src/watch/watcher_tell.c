@@ -18,14 +18,6 @@ static unsigned settles_ms(const struct finding *f)
 		   : SETTLES_MS;
 }
 
-static int64_t real_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* New objects are nothing that anybody did to what was sealed. */
 static bool is_unsealed(const struct finding *f)
 {
@@ -36,7 +28,7 @@ static bool is_unsealed(const struct finding *f)
 
 static void tell(struct watcher *w, struct notice *n)
 {
-	n->time_ms = real_ms();
+	n->time_ms = clock_ms(CLOCK_REALTIME);
 	n->store = w->g->store->config->graphroot;
 	outlet_tell(w->o.outlet, n);
 	w->figures.notices++;
@@ -65,7 +57,7 @@ static void appeared(void *ctx, const struct finding *f)
 	    .finding = f,
 	    /* Of several writers nobody knows which one did it. */
 	    .writer = w->has_writer && !w->many_writers ? &w->writer : NULL,
-	    .latency_ms = w->touched_ms ? (double)(watcher_now_ms() - w->touched_ms) : 0,
+	    .latency_ms = w->touched_ms ? (double)(clock_now_ms() - w->touched_ms) : 0,
 	};
 
 	tell(w, &n);
@@ -105,8 +97,8 @@ void watcher_tell_changes(struct watcher *w)
 	take(all, &n, &w->structure);
 	for (size_t i = 0; i < w->n_layers; i++)
 		take(all, &n, &w->layers[i].found);
-	waits = told_update(&w->told, all, n, watcher_now_ms(), &h);
-	w->look_due = waits ? watcher_now_ms() + SETTLES_MS : 0;
+	waits = told_update(&w->told, all, n, clock_now_ms(), &h);
+	w->look_due = waits ? clock_now_ms() + SETTLES_MS : 0;
 	/* What moved people is told; the next event has its own writer. */
 	if (waits)
 		return;

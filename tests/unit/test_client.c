@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -212,31 +211,21 @@ static void places(void **state)
 	snprintf(socket_path, sizeof(socket_path), "%s/run/watch.sock", scratch);
 }
 
-/* In a child that is another user: owner of the socket, or of nothing but what listens there. */
+static void tell_lies(void *ctx, int go)
+{
+	struct lie l = {.text = "layerseal/v1 answer done 4\nevil"};
+
+	(void)ctx;
+	l.listener = listen_at(socket_path);
+	(void)!write(go, "x", 1);
+	for (;;)
+		tell(&l);
+}
+
+/* Another user: owner of the socket, or of nothing but what listens there. */
 static pid_t listen_as(uid_t uid)
 {
-	int go[2];
-	char byte;
-	pid_t child;
-
-	assert_int_equal(pipe(go), 0);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		struct lie l = {.text = "layerseal/v1 answer done 4\nevil"};
-
-		if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
-		    setresuid(uid, uid, uid))
-			_exit(1);
-		l.listener = listen_at(socket_path);
-		(void)!write(go[1], "x", 1);
-		for (;;)
-			tell(&l);
-	}
-	close(go[1]);
-	assert_int_equal(read(go[0], &byte, 1), 1);
-	close(go[0]);
-	return child;
+	return as_user(uid, tell_lies, NULL);
 }
 
 static void strangers(void **state)

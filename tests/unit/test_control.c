@@ -173,30 +173,18 @@ static void ask_and_leave(void **state)
 	one_request(NULL);
 }
 
+static void hold(void *ctx, int go)
+{
+	for (int i = 0; i < *(int *)ctx; i++)
+		dial();
+	(void)!write(go, "x", 1);
+	pause();
+}
+
 /* As several other users, from child processes that hold their connections: `n` each. */
 static pid_t occupy(uid_t uid, int n)
 {
-	int go[2];
-	char byte;
-	pid_t child;
-
-	assert_int_equal(pipe(go), 0);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
-		    setresuid(uid, uid, uid))
-			_exit(1);
-		for (int i = 0; i < n; i++)
-			dial();
-		close(go[0]);
-		(void)!write(go[1], "x", 1);
-		pause();
-	}
-	close(go[1]);
-	assert_int_equal(read(go[0], &byte, 1), 1);
-	close(go[0]);
-	return child;
+	return as_user(uid, hold, &n);
 }
 
 static void others_leave_room(void **state)

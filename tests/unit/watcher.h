@@ -4,6 +4,7 @@
 #define TESTS_UNIT_WATCHER_H
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -132,6 +133,31 @@ UNUSED static void must_end(int fd, const char *words)
 	if (!ended || !strstr(text, words))
 		fail_msg("'%s'%s, not '%s'", text, ended ? "" : " (goes on)", words);
 	close(fd);
+}
+
+/* A child that is another user, and does this: it has to write to `go` when the test may go on. */
+typedef void as_user_fn(void *ctx, int go);
+UNUSED static pid_t as_user(uid_t uid, as_user_fn *act, void *ctx)
+{
+	int go[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe(go), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
+		    setresuid(uid, uid, uid))
+			_exit(1);
+		close(go[0]);
+		act(ctx, go[1]);
+		_exit(0);
+	}
+	close(go[1]);
+	assert_int_equal(read(go[0], &byte, 1), 1);
+	close(go[0]);
+	return child;
 }
 
 #define STATUS_REQUEST "layerseal/v1 request\nverb status\nwait 100\n\n"
