@@ -93,6 +93,8 @@ static const char *below(const char *path, const char *dir)
 
 	if (strcmp(dir, ".") == 0 || !len)
 		return path;
+	if (strcmp(dir, "/") == 0)
+		return path + 1;
 	if (strncmp(path, dir, len) != 0 || (path[len] && path[len] != '/'))
 		return NULL;
 	return path[len] ? path + len + 1 : path + len;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-tests='killed storm overrun exchanged moved_away mounted removed_and_back replaced_ledger rolled_back purged busy hammer'
+tests='killed storm overrun exchanged moved_away mounted mounted_cache
+removed_and_back replaced_ledger rolled_back purged busy hammer'
 once='replaced_ledger rolled_back'
 
 # Whenever it dies, the next one finds what happened meanwhile.
@@ -101,6 +102,18 @@ mounted() {
 	in_engine umount "$TREE"
 	# It opens the store anew, and not all the time.
 	expect_exit 0 asked verify --json
+}
+# A sealed cache mount is no part of the store.
+mounted_cache() {
+	cache_build >"$WORK/build.log" 2>&1
+	expect_exit 0 layerseal seal --all
+	watch_start "$SOURCE"
+	cache_sealed
+	in_engine mount --bind "$WORK/evil" "$CC/sub"
+	expect_exit 3 asked verify --json
+	watch_expect tree-unreadable "$CC"
+	in_engine umount "$CC/sub"
+	by_watcher 0
 }
 # By the engine, and made again with the same ids.
 removed_and_back() {
