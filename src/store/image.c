@@ -568,10 +568,10 @@ int image_listed(const struct store *s, const struct store_image *i,
 
 	*digests = NULL;
 	*n = 0;
+	buf_init(&bytes, IMAGE_FILE_MAX);
 	/* A list is nothing but its manifest; the error is not for who asks of an image. */
 	if (i->top_layer[0])
 		return err_set(e, ERR_NOT_FOUND, "no list of manifests");
-	buf_init(&bytes, IMAGE_FILE_MAX);
 	r = fs_read_file(
 	    s->places[i->place].images_fd, path, IMAGE_FILE_MAX, &bytes, NULL, e);
 	/* Whether it is one is not known then. */

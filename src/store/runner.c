@@ -330,11 +330,11 @@ int runner_run(struct runner *en, enum runner_program p, const struct store *sto
 	struct answer a;
 	int r;
 
+	buf_init(&request, REQUEST_MAX);
 	if (!hex_is(id, ID_LEN) || strlen(id) != ID_LEN)
 		return err_set(e, ERR_INTERNAL, "%s: no id", program_names[p]);
 	if (!runner_has(en, p))
 		return err_set(e, ERR_NOT_FOUND, "%s is not installed", program_names[p]);
-	buf_init(&request, REQUEST_MAX);
 	r = write_request(&request, p, store, words, id, e);
 	if (r)
 		return r;

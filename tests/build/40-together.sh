@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 what='guarded builds at once, and plain ones beside them'
 tests='different same shared_steps plain_beside plain_used one_fails uses_another'
-quick='same plain_beside'
+quick='same plain_beside plain_used'
 
 numbered_file() {
 	write_file <<-END
